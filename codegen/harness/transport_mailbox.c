@@ -1,4 +1,5 @@
 /* Transport through the mailbox in RAM, for the board itself and for Renode: see mailbox.h. */
+#include "energy.h"
 #include "harness.h"
 #include "mailbox.h"
 #include "sample.h"
@@ -52,6 +53,7 @@ static uint32_t crc32_of(const void *data, uint32_t bytes)
 
 void transport_open(void)
 {
+    energy_pin_start();
     mcusim_time_nothing();
     mcusim_mailbox.window_cycles = mcusim_model_cycles;
     mcusim_model_cycles = 0;
@@ -68,7 +70,11 @@ int transport_read_sample(void *input, uint32_t bytes)
     while (mcusim_mailbox.state == MAILBOX_SAMPLE_WANTED) {
     }
     mcusim_cycle_counter = mcusim_mailbox.cycle_counter;
-    return mcusim_mailbox.state == MAILBOX_SAMPLE_THERE;
+    const int there = mcusim_mailbox.state == MAILBOX_SAMPLE_THERE;
+    if (there) {
+        mcusim_energy_pin_high();
+    }
+    return there;
 }
 
 void transport_write_output(const void *output, uint32_t bytes)
@@ -77,6 +83,7 @@ void transport_write_output(const void *output, uint32_t bytes)
     for (uint32_t run = 1; run < mcusim_mailbox.repeat; run++) {
         mcusim_infer(&mcusim_input, &mcusim_output);
     }
+    energy_pin_low();
     if (mcusim_mailbox.check) { /* after the model, whose caches are as warm as ever */
         mcusim_mailbox.input_crc = crc32_of(&mcusim_input, sizeof mcusim_input);
         mcusim_mailbox.output_crc = crc32_of(output, sizeof mcusim_output);

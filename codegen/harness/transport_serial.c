@@ -9,6 +9,7 @@
  * A sample is received right where the model reads it, and an answer sent from where it was written, so that this takes
  * hardly any RAM. */
 #include "board.h"
+#include "energy.h"
 #include "fault.h"
 #include "harness.h"
 #include "sample.h"
@@ -18,7 +19,7 @@
 #include "layers.h"
 #endif
 
-#define VERSION 2u
+#define VERSION 3u
 #define HEAD_BYTES 5u
 #define CRC_BYTES 4u
 #define BASE_BAUD 115200u
@@ -26,7 +27,7 @@
  * that one. Some 20 cycles each, a second in all. */
 #define PATIENCE (CLOCK_HZ / 20u)
 
-enum { HELLO = 1, INFO, RUN, RESULT, NAK, END, DONE, FAULT, RATE, RATED, PING, PONG, LAYERS, LAYERED };
+enum { HELLO = 1, INFO, RUN, RESULT, NAK, END, DONE, FAULT, RATE, RATED, PING, PONG, LAYERS, LAYERED, REPEAT, REPEATED };
 
 /* Of the linker script: what is flashed. */
 extern const uint8_t mcusim_flash_start[], mcusim_flash_end[];
@@ -36,6 +37,7 @@ extern answer_t mcusim_output;
 static const uint8_t board_name[] = BOARD_NAME;
 static uint32_t boot, digest, baud, last, answered; /* `answered`: is there an answer to `last`? */
 static uint32_t window;                             /* cycles around an empty model */
+static uint32_t runs;                               /* of the next new sample, for who measures energy; 0 and 1: one */
 static uint32_t polls;                              /* in vain, since the last good frame */
 static uint32_t result[3];                          /* cycles of the model, samples, counter */
 
@@ -228,6 +230,7 @@ void transport_open(void)
     uint32_t crc = 0xFFFFFFFFu;
     console_start();
     console_receiver();
+    energy_pin_start();
     baud = BASE_BAUD;
     mcusim_time_nothing();
     window = mcusim_model_cycles;
@@ -250,6 +253,7 @@ static void answer(const arrival_t *frame, uint32_t sequence)
     switch (frame->head[0]) {
     case HELLO:
         boot = boot != 0 ? boot : sequence;
+        runs = 1; /* what another host has asked for is not this one's */
         send_info(sequence);
         break;
     case RUN:
@@ -264,6 +268,10 @@ static void answer(const arrival_t *frame, uint32_t sequence)
         break;
     case END:
         end(sequence);
+        break;
+    case REPEAT:
+        runs = word_of(frame->word);
+        send(REPEATED, sequence, frame->word, sizeof frame->word, 0, 0);
         break;
 #ifdef MODEL_LAYERS
     case LAYERS:
@@ -290,6 +298,7 @@ int transport_read_sample(void *input, uint32_t bytes)
         if (new_sample && boot != 0 && frame.count == HEAD_BYTES + bytes) {
             last = sequence;
             answered = 0;
+            mcusim_energy_pin_high();
             return 1;
         }
         if (new_sample) { /* from a host that has not seen that the board was reset, or of another model */
@@ -304,6 +313,11 @@ void transport_write_output(const void *output, uint32_t bytes)
 {
     (void)output; /* is mcusim_output */
     (void)bytes;
+    for (uint32_t run = 1; run < runs; run++) {
+        mcusim_infer(&mcusim_input, &mcusim_output);
+    }
+    energy_pin_low();
+    runs = 1;
     result[0] = mcusim_model_cycles;
     result[1] = mcusim_samples_done + 1u;
     result[2] = REGISTER(DWT_CYCCNT);

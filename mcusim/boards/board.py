@@ -8,6 +8,7 @@ from mcusim.boards.chip import HIGHEST_A, HIGHEST_HZ, HIGHEST_V, Chip, Data, Reg
 from mcusim.system.validation import Unusable
 
 _LONGEST_TOLD = 32
+PLAIN = r"^[A-Za-z0-9 .,:;()/+=_-]+$"  # of what becomes a comment in C
 _MINIMUM_STACK_BYTES = 256  # the harness alone needs some 200 at its end
 
 
@@ -76,7 +77,7 @@ class QemuMachine(Data):
 class RegisterStep(Data):
     """One access to a 32-bit register: `write`; or `clear` and `set` bits; or wait until `mask` of it `equals`."""
 
-    what: str = Field(min_length=1, pattern=r"^[A-Za-z0-9 .,:;()/+=_-]+$")  # becomes a comment in C
+    what: str = Field(min_length=1, pattern=PLAIN)
     address: int = Field(ge=0, lt=1 << 32, multiple_of=4)
     write: int | None = Field(default=None, ge=0, lt=1 << 32)
     clear: int = Field(default=0, ge=0, lt=1 << 32)
@@ -140,6 +141,25 @@ class Console(Data):
         return self
 
 
+class EnergyPin(Data):
+    """A pin that is `high` while the model runs, where an energy meter looks for it.
+
+    `title`: as people find it on the board. `start_up` makes it an output, which is low.
+    """
+
+    title: str = Field(min_length=1, pattern=PLAIN)
+    start_up: list[RegisterStep] = Field(default=[], strict=False)
+    high: RegisterStep
+    low: RegisterStep
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> EnergyPin:
+        for name, step in (("high", self.high), ("low", self.low)):
+            if step.equals is not None:
+                raise Unusable(f"energy_pin.{name} is a wait: it has to set the pin", "give write, or clear and set")
+        return self
+
+
 class RenodePlatform(Data):
     """`platform`: the .repl file of the board. Relative to the board's own file, absolute once read."""
 
@@ -163,6 +183,7 @@ class Board(Data):
     renode: RenodePlatform | None = None
     start_up: list[RegisterStep] = Field(default=[], strict=False)
     console: Console | None = None
+    energy_pin: EnergyPin | None = None
 
     @property
     def told_name(self) -> bytes:

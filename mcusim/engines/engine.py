@@ -133,8 +133,8 @@ class Silicon:
     `boards`: their ids in the hardware map. `clock_hz`: id and clock of each whose clock was measured.
     `cold_cycles`: the cycle counter around the first call after a start of each, that was made again to be counted.
     `window_cycles`: what it goes on by around an empty model. `power_w`: what a board takes, by a meter if `metered`,
-    else by its file. `emulated`: was a board none? Then nothing was measured on silicon.
-    `layers`: of firmware that reads the counter between them.
+    else by its file; `energy_j`: of a run of the model, where a pin told the meter when. `emulated`: was a board none?
+    Then nothing was measured on silicon. `layers`: of firmware that reads the counter between them.
     """
 
     boards: tuple[str, ...] = ()
@@ -143,6 +143,7 @@ class Silicon:
     window_cycles: int | None = None
     power_w: float = 0.0
     metered: bool = False
+    energy_j: float | None = None
     emulated: bool = False
     layers: LayerSums | None = None
 

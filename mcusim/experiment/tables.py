@@ -245,6 +245,7 @@ class Target(Table):
         **dict.fromkeys(("hardware_map", "map"), "hardware"),
         **dict.fromkeys(("wait", "board_wait_s"), "wait_s"),
         **dict.fromkeys(("by_layer", "per_layer", "layer_cycles"), "layers"),
+        **dict.fromkeys(("gpio", "gpio_window", "energy_gpio", "energy_window"), "energy_pin"),
         "kernel": "kernels",
         **dict.fromkeys(("rom_max", "max_flash", "flash", "flash_budget", "flash_bytes_max"), "flash_max"),
         **dict.fromkeys(("max_ram", "ram", "ram_budget", "sram_max", "ram_bytes_max"), "ram_max"),
@@ -263,6 +264,7 @@ class Target(Table):
     stall_s: Seconds = 60.0
     hardware: Path | None = Field(default=None, strict=False, description="the path of a hardware map")
     layers: bool = False
+    energy_pin: bool = False
     wait_s: Annotated[float, Field(ge=0, le=LONGEST_S, allow_inf_nan=False)] = Field(
         default=0.0, description="a number of seconds from 0, up to a week"
     )

@@ -374,7 +374,7 @@ def firmware_of(setting: Setting, case: Case, bench: Bench) -> Firmware:
 
     def make() -> Firmware:
         model, (facts, board) = ready_model(setting, case, bench), place_of(case, bench)
-        library = library_of(model.generated, model.origin.source, facts, setting.experiment.target)
+        library = library_of(model.generated, model.origin.source, facts, setting.experiment.target, board)
         bench.watcher.stage(f"building {case.label}")
         return bench.stages.make_firmware(library, facts, board, setting.out / case.id)
 

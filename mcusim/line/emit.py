@@ -8,18 +8,21 @@ from typing import Any
 
 import numpy as np
 
+from mcusim.boards.board import Board
 from mcusim.datasets.dataset import Normalization
 from mcusim.graph import Shape, Tensor
 from mcusim.line.c_text import c_names, filled, floating, literal, number_lines, plain_comment
 from mcusim.line.sources import Sources
 from mcusim.program import PART, Constant, KernelCall, Place, Program, Repeated, Step, Unit
 from mcusim.system.assets import CODEGEN
+from mcusim.system.errors import ConfigurationError
 from mcusim.system.templates import render
 
 INCLUDE = re.compile(r'^#include "(\w+\.h)"', re.MULTILINE)
 FOLDERS = ("kernels", "numbers")
 CODE_RAM = "code_ram.h"  # of a library that has code for RAM
 LAYER_MARKS = "layer_marks.h"  # of one that tells a harness where layers begin and end
+ENERGY_PIN = "harness/energy_pin.h"  # of one whose harness raises a pin while the model runs
 CALL_WIDTH = 112
 LICENCE = "/* SPDX-License-Identifier: 0BSD */\n"  # of all that is generated: it is its user's, as README says
 Names = Mapping[tuple[str, str], str]  # of arrays in C, by the function of their layer and their role
@@ -34,6 +37,17 @@ def emit_library(
     where layers begin and end; without that harness such a library is none.
     """
     return Sources(_Library(program, statistics or {}, marks).files())
+
+
+def emit_energy_pin(board: Board) -> Sources:
+    """What, merged into a library, makes the harness of a real board raise its energy pin while the model runs.
+
+    Raises ConfigurationError for a board that has none.
+    """
+    if board.energy_pin is None:
+        hint = "add [energy_pin] to its file (platforms/README.md), or leave energy_pin out"
+        raise ConfigurationError(f"board {board.name!r} names no pin for an energy meter", where="[target]", hint=hint)
+    return Sources({ENERGY_PIN: render("energy_pin.h.j2", pin=board.energy_pin)})
 
 
 def is_weights(name: str) -> bool:

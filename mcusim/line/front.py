@@ -22,7 +22,7 @@ from mcusim.kernels.choice import ANYWHERE, Destination
 from mcusim.line.build import Firmware
 from mcusim.line.destination import destination_of
 from mcusim.line.drop_constant import drop_constant
-from mcusim.line.emit import emit_library, is_weights
+from mcusim.line.emit import emit_energy_pin, emit_library, is_weights
 from mcusim.line.equalize import equalize
 from mcusim.line.fuse import choose_kernels
 from mcusim.line.lower import lowered, options_of
@@ -183,11 +183,17 @@ def generated_of(graph: Graph, source: Source, choice: Choice) -> Generated:
     return Generated(graph, program, emit_library(program, source.normalizations), choice)
 
 
-def library_of(generated: Generated, source: Source, facts: Facts, target: Target) -> Sources:
-    """Its library; with marks that tell the harness of a real board where layers begin and end, where that is asked."""
-    if not (facts.silicon and target.layers):
-        return generated.library
-    return emit_library(generated.program, source.normalizations, marks=True)
+def library_of(generated: Generated, source: Source, facts: Facts, target: Target, board: Board | None) -> Sources:
+    """Its library, and what the harness of a real board is asked for.
+
+    Marks tell it where layers begin and end, a header which pin a meter looks at. Raises as `emit_energy_pin`.
+    """
+    library = generated.library
+    if facts.silicon and target.layers:
+        library = emit_library(generated.program, source.normalizations, marks=True)
+    if facts.silicon and target.energy_pin and board:
+        library = library.merged(emit_energy_pin(board))
+    return library
 
 
 def generated_within(

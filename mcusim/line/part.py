@@ -142,6 +142,7 @@ def _joined_silicon(several: Sequence[Silicon]) -> Silicon | None:
         return None
     layers = [one.layers for one in several if one.layers]
     powers = [one.power_w for one in several if one.metered] or [one.power_w for one in several]
+    energies = [one.energy_j for one in several if one.energy_j is not None]
     return replace(
         several[0],
         boards=tuple(name for one in several for name in one.boards),
@@ -149,6 +150,7 @@ def _joined_silicon(several: Sequence[Silicon]) -> Silicon | None:
         cold_cycles=tuple(cycles for one in several for cycles in one.cold_cycles),
         power_w=sum(powers) / len(powers),
         metered=any(one.metered for one in several),
+        energy_j=sum(energies) / len(energies) if energies else None,
         emulated=any(one.emulated for one in several),
         layers=reduce(LayerSums.plus, layers) if layers else None,
     )

@@ -10,6 +10,7 @@ from mcusim.boards.load import load_board
 from mcusim.engines.hardware.rig import suited
 from mcusim.experiment.case import Case
 from mcusim.experiment.experiment import Experiment
+from mcusim.line.emit import emit_energy_pin
 from mcusim.line.stages import STAGES, Stages
 from mcusim.line.trained import stamp
 from mcusim.line.tuned import SUFFIX
@@ -53,10 +54,12 @@ def _check_boards(experiment: Experiment, stages: Stages) -> None:
 
 
 def _check_attached(experiment: Experiment, stages: Stages) -> None:
-    """Engines that run on real boards find one of each type in the map."""
+    """Engines that run on real boards find one of each type in the map, and the pin that it is to raise."""
     silicon = [name for name in experiment.engines if stages.engines[name].FACTS.silicon]
-    for board in filter(None, experiment.boards if silicon else ()):
-        suited(load_board(board).name, experiment.target.hardware, lambda _: None)
+    for board in map(load_board, filter(None, experiment.boards if silicon else ())):
+        suited(board.name, experiment.target.hardware, lambda _: None)
+        if experiment.target.energy_pin:
+            emit_energy_pin(board)
 
 
 def _check_training(experiment: Experiment, folder: Path) -> None:

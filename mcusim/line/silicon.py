@@ -12,6 +12,7 @@ from mcusim.system.errors import EngineError
 from mcusim.timing.timing import COUNTED, MEASURED, Cycles
 
 READ_BETWEEN = "its firmware reads the counter between layers: ROM, RAM and stack hold that, cycles do not"
+BY_PIN, BY_REPEATS = "pin", "repeats"
 FARTHEST = 0.03  # of a clock from that of the board's file: an RC oscillator is within 1 %, another clock is a mistake
 
 
@@ -54,12 +55,15 @@ def _in_time(run: Run, cycles: Cycles, silicon: Silicon) -> Run:
     if not clock_hz:
         return run
     seconds = cycles.mean / clock_hz
+    windowed, measured = silicon.energy_j is not None, silicon.metered and not silicon.emulated
+    energy_j = seconds * silicon.power_w if silicon.energy_j is None else silicon.energy_j
     return replace(
         run,
         clock_hz_measured=measured_hz,
         latency_ms=round(seconds * 1e3, 6),
-        energy_uwh=round(seconds * silicon.power_w / 3600 * 1e6, 9),
-        energy_how=MEASURED if silicon.metered and not silicon.emulated else None,
+        energy_uwh=round(energy_j / 3600 * 1e6, 9),
+        energy_how=MEASURED if measured else None,
+        energy_window=(BY_PIN if windowed else BY_REPEATS) if measured else None,
     )
 
 

@@ -276,6 +276,11 @@ ENERGY = (
         budget=Budget("energy_uwh_max", "positive", lacks="energy", doc="uWh for one sample"),
     ),
     Row("energy_how", "`measured` by a meter; null where it follows from the current of the board's file", junit=True),
+    Row(
+        "energy_window",
+        "what the meter went by: `pin`, from edge to edge of a pin of the board; `repeats`, the mean power of two "
+        "seconds times `latency_ms`; null without a meter",
+    ),
 )
 
 SIZE = (

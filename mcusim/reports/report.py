@@ -110,6 +110,7 @@ class Run(Measurements):
     clock_hz: int | None = None
     clock_hz_measured: int | None = None
     energy_how: str | None = None
+    energy_window: str | None = None
     parameters: int | None = None
     macs: int | None = None
     accuracy_float: float | None = None

@@ -116,7 +116,7 @@ def _on_board(library: Sources, board: Board, memory: MemoryMap, transport: str,
     generated = {f"{HARNESS}/{name}": text for name, text in headers.items()}
     generated[SCRIPT] = render("linker.ld.j2", board=board.name, memory=memory, code_is_loaded=loaded)
     marks = ("layers.c", "layers.h") if LAYER_MARKS in library.files else ()
-    return library.merged(_harness(core.HARNESS, transport, "mailbox.h", *marks)).merged(Sources(generated))
+    return library.merged(_harness(core.HARNESS, transport, "mailbox.h", "energy.h", *marks)).merged(Sources(generated))
 
 
 def _harness(core: str, transport: str, *more: str) -> Sources:

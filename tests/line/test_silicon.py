@@ -53,8 +53,14 @@ def test_cycles_are_measured_and_latency_is_at_the_boards_own_clock() -> None:
 def test_a_meter_is_believed_more_than_the_boards_file() -> None:
     run = with_silicon(RUN, execution([500], replace(SILICON, power_w=0.0158, metered=True)))
     assert run.energy_uwh and run.energy_how == "measured"
+    assert run.energy_window == "repeats"
     stand_in = with_silicon(RUN, execution([500], replace(SILICON, metered=True, emulated=True)))
-    assert stand_in.energy_how is None
+    assert stand_in.energy_how is None and stand_in.energy_window is None
+
+
+def test_energy_by_a_pin_follows_from_no_clock() -> None:
+    run = with_silicon(RUN, execution([500], replace(SILICON, metered=True, energy_j=3.6e-6)))
+    assert run.energy_uwh == pytest.approx(1e-3) and (run.energy_how, run.energy_window) == ("measured", "pin")
 
 
 def test_what_stands_in_for_a_board_measures_nothing() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from mcusim.boards.load import load_board
 from mcusim.system.errors import ConfigurationError, Problems
@@ -16,25 +16,41 @@ from mcusim.system.toml_file import read_toml
 from mcusim.system.validation import Name, Place, Positive, Table, Unusable, known, validate
 
 SERVERS = ("openocd", "pyocd", "pyocd-api", "jlink", "st-util", "probe-rs")
-METERS = ("ppk2", "joulescope", "lpm01a")
+METERS = {"ppk2": 8, "joulescope": 2, "lpm01a": 0}  # and their digital inputs
 _ADDRESS = re.compile(r"(?P<host>[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{1,5})")
 Words = Annotated[tuple[Name, ...], Field(min_length=1, max_length=50)]
 
 
 class Meter(Table):
-    """[board.meter]: what measures the board's current, and supplies it with `supply_v` where it is a source."""
+    """[board.meter]: what measures the board's current, and supplies it with `supply_v` where it is a source.
 
-    SYNONYMS: ClassVar[Mapping[str, str]] = {"type": "kind", "name": "kind", "voltage_v": "supply_v"}
+    `channel`: its digital input that the energy pin of the board is wired to.
+    """
+
+    SYNONYMS: ClassVar[Mapping[str, str]] = {
+        **{"type": "kind", "name": "kind", "voltage_v": "supply_v"},
+        **dict.fromkeys(("digital_channel", "input", "digital_input", "gpi"), "channel"),
+    }
 
     kind: str = Field(description=" or ".join(METERS))
     port: Name | None = None
     serial: Name | None = None
     supply_v: Positive = 3.3
+    channel: int | None = Field(default=None, ge=0)
 
     @field_validator("kind")
     @classmethod
     def _is_known(cls, kind: str) -> str:
         return known(kind, METERS, "energy meter")
+
+    @model_validator(mode="after")
+    def _has_the_channel(self) -> Meter:
+        inputs = METERS[self.kind]
+        if self.channel is not None and self.channel >= inputs:
+            has = f"digital inputs 0 to {inputs - 1}" if inputs else "no digital input"
+            hint = "leave channel out: energy then follows from the mean power of two seconds"
+            raise Unusable(f"meter {self.kind!r} has {has}, and no {self.channel}", hint)
+        return self
 
 
 class Attached(Table):

@@ -25,7 +25,7 @@ from mcusim.engines.hardware.attached import Attached
 from mcusim.engines.hardware.layers import ByLayer
 from mcusim.engines.hardware.meters import metered
 from mcusim.engines.hardware.meters.reading import Reading
-from mcusim.engines.hardware.meters.window import Repeating, mean_power_w
+from mcusim.engines.hardware.meters.window import METERED_S, PIN, Metered, Repeating, metered_power
 from mcusim.engines.hardware.power import power_cycle, reset
 from mcusim.engines.shares import check_sizes
 from mcusim.system.errors import EngineError, McusimError
@@ -167,7 +167,7 @@ class _Work:
     clocks: dict[str, float] = field(default_factory=dict)
     cold: list[int] = field(default_factory=list)
     windows: list[int] = field(default_factory=list)
-    powers_w: list[float] = field(default_factory=list)
+    metered: list[Metered] = field(default_factory=list)
     layers: LayerSums | None = None
 
     def __post_init__(self) -> None:
@@ -255,7 +255,7 @@ class _Work:
                 while piece is not None:
                     self._answer(connection, piece, board)
                     piece = self._next()
-                if reading and not self.stop.is_set():
+                if not self.stop.is_set():
                     self._measure(connection, reading, board)
                 if not self.stop.is_set():
                     self._end(connection)
@@ -276,15 +276,35 @@ class _Work:
             if connection.clock_hz is not None:
                 self.clocks[board.id] = connection.clock_hz
 
-    def _measure(self, connection: Connection, reading: Reading, board: Attached) -> None:
+    def _measure(self, connection: Connection, reading: Reading | None, board: Attached) -> None:
         """What the board takes while it runs the first sample again and again."""
+        meter, pin = board.meter, PIN in self.job.image.symbols
+        if not reading or not meter:
+            self._note_pin(board, pin, wired=False)
+            return
+        able = isinstance(connection, Repeating) and connection.may_repeat()
         counted, clock_hz = self.cycles[self.cycles >= 0], connection.clock_hz
-        if not isinstance(connection, Repeating) or not len(counted) or not clock_hz:
+        if not isinstance(connection, Repeating) or not able or not len(counted) or not clock_hz:
             self._note(f"the meter of board {board.id!r} was not asked: nothing tells how long a sample takes there")
             return
-        power_w = mean_power_w(connection, reading, self.job.samples[0].tobytes(), counted.mean() / clock_hz)
+        self._note_pin(board, pin, wired=meter.channel is not None)
+        sample, latency_s = self.job.samples[0].tobytes(), counted.mean() / clock_hz
+        began = time.monotonic()
+        connection.answer(sample, 0)
+        around_s = max(0.0, time.monotonic() - began - latency_s)
+        found = metered_power(connection, reading, meter, sample, latency_s, around_s, pin)
         with self.lock:
-            self.powers_w.append(power_w)
+            self.metered.append(found)
+
+    def _note_pin(self, board: Attached, pin: bool, *, wired: bool) -> None:
+        """Of a wire that nobody drives, and of a pin that nobody looks at."""
+        if pin and not wired:
+            self._note(f"the energy pin of board {board.id!r} is at no meter: the map names no channel for it")
+        if wired and not pin:
+            self._note(
+                f"the energy pin of board {board.id!r} stays low, and energy is of the mean power of {METERED_S:g} s: "
+                "[target] energy_pin = true"
+            )
 
     def _next(self) -> deque[int] | None:
         """A piece of the work; waits while another board may still give one back."""
@@ -326,8 +346,14 @@ class _Work:
 
     @property
     def _power_w(self) -> float:
-        board = self.job.board
-        return board.current_a * board.supply_v if board else 0.0
+        """By meters, else by the board's file."""
+        board, seen = self.job.board, [one.power_w for one in self.metered]
+        return sum(seen) / len(seen) if seen else board.current_a * board.supply_v if board else 0.0
+
+    @property
+    def _energy_j(self) -> float | None:
+        seen = [one.energy_j for one in self.metered if one.energy_j is not None]
+        return sum(seen) / len(seen) if seen else None
 
     def tell(self) -> None:
         if self.job.progress:
@@ -361,8 +387,9 @@ class _Work:
                 clock_hz=tuple(self.clocks.items()),
                 cold_cycles=tuple(self.cold),
                 window_cycles=max(self.windows, default=None),
-                power_w=sum(self.powers_w) / len(self.powers_w) if self.powers_w else self._power_w,
-                metered=bool(self.powers_w),
+                power_w=self._power_w,
+                metered=bool(self.metered),
+                energy_j=self._energy_j,
                 layers=self.layers,
             ),
         )

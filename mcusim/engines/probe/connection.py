@@ -103,14 +103,18 @@ class Connected:
             raise BoardTrouble(what, where=self._where, hint="a shorter cable, or a slower clock of the probe")
         return Answered(output, self.box.cycles or None)
 
-    def repeat(self, sample: bytes, times: int) -> None:
+    def may_repeat(self) -> bool:
+        """See `Repeating`: any mailbox of version 2."""
+        return True
+
+    def repeat(self, sample: bytes, times: int, lasts_s: float) -> None:
         """See `Repeating`. Without checks, which would be time without the model."""
         self.target.write(self._box_address + REPEAT, word(times) + word(0))
         pace_s, self.pace_s = self.pace_s, self.pace_s * times
         self.target.write(self.box.input, sample)
         self.target.write(self._box_address + STATE, word(boxes.THERE))
         self._go()
-        self.box = self._heard(self.box.samples)
+        self.box = self._heard(self.box.samples, lasts_s)
         self.pace_s = pace_s
         self.target.write(self._box_address + REPEAT, word(1) + word(1))
 
@@ -139,12 +143,12 @@ class Connected:
         if self.breaks:
             self.target.go()
 
-    def _heard(self, index: int) -> Mailbox:
-        """The mailbox at the next doorbell that means something. Raises EngineError for a fault."""
+    def _heard(self, index: int, lasts_s: float = 0.0) -> Mailbox:
+        """The mailbox at the next doorbell that means something, after `lasts_s`. Raises EngineError for a fault."""
         began = time.monotonic()
         if not self.breaks:
             self._sleep(max(self.pace_s * _LATER, _LEAST_S))
-        until = time.monotonic() + self.job.stall_s
+        until = time.monotonic() + lasts_s + self.job.stall_s
         while True:
             box = self._looked(until)
             if box is None:

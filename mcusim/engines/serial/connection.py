@@ -20,7 +20,7 @@ from mcusim.engines.hardware.run_on import Answered, BoardTrouble, Connection, S
 from mcusim.engines.hardware.usb import AwayError, port_of
 from mcusim.engines.serial import frames
 from mcusim.engines.serial.clock import ENOUGH_S
-from mcusim.engines.serial.frames import Info
+from mcusim.engines.serial.frames import Done, Info
 from mcusim.engines.serial.link import Link
 from mcusim.engines.serial.port import LostError, Port
 from mcusim.system.errors import EngineError
@@ -69,8 +69,8 @@ class _Meant:
     def demand(self, info: Info) -> None:
         """Raises EngineError when it is something else."""
         told, where = printable(info.board.decode(errors="replace")), f"board {self.attached.id!r}, {self.path}"
-        if info.version < frames.VERSION:
-            what = f"the firmware speaks version {info.version} of the protocol, not {frames.VERSION}"
+        if info.version < frames.OLDEST:
+            what = f"the firmware speaks version {info.version} of the protocol, not {frames.OLDEST} or newer"
             raise StaleError(what, where=where, hint=_FLASH)
         if info.board != self.board.told_name:
             what = f"a board {told!r} answers there, and not {self.board.name!r}"
@@ -168,15 +168,29 @@ class SerialConnection:
         result = self.link.run(sample)
         return Answered(result.output, result.cycles if self.link.clock.runs else None)
 
+    def may_repeat(self) -> bool:
+        """See `Repeating`."""
+        self._watch_clock()
+        return self.link.info is not None and self.link.info.version >= frames.REPEATS
+
+    def repeat(self, sample: bytes, times: int, lasts_s: float) -> None:
+        """See `Repeating`."""
+        self.link.repeat(times)
+        self.link.run(sample, lasts_s)
+
     def end(self) -> int | None:
+        done = self._watch_clock()
+        self.link.leave()
+        return done.stack_bytes
+
+    def _watch_clock(self) -> Done:
         """A short job waits, or nobody would know the board's clock."""
         clock = self.link.clock
         done = self.link.end()
         while clock.runs and clock.seconds < ENOUGH_S and not self.stop():
             time.sleep(_TICK_S)
             done = self.link.end()
-        self.link.leave()
-        return done.stack_bytes
+        return done
 
     @property
     def clock_hz(self) -> float | None:

@@ -4,9 +4,11 @@ import struct
 import zlib
 from typing import NamedTuple
 
-HELLO, INFO, RUN, RESULT, NAK, END, DONE, FAULT, RATE, RATED, PING, PONG, LAYERS, LAYERED = range(1, 15)
-ANSWERS = {HELLO: INFO, RUN: RESULT, END: DONE, RATE: RATED, PING: PONG, LAYERS: LAYERED}
-VERSION = 2
+HELLO, INFO, RUN, RESULT, NAK, END, DONE, FAULT, RATE, RATED, PING, PONG, LAYERS, LAYERED, REPEAT, REPEATED = range(
+    1, 17
+)
+ANSWERS = {HELLO: INFO, RUN: RESULT, END: DONE, RATE: RATED, PING: PONG, LAYERS: LAYERED, REPEAT: REPEATED}
+OLDEST, REPEATS = 2, 3  # versions: the first that is understood, the first that knows REPEAT
 _HEAD, _CRC = struct.Struct("<BI"), struct.Struct("<I")
 _LONGEST_BLOCK = 254
 

@@ -84,11 +84,15 @@ class Link:
                 self._once(frames.RATE, struct.pack("<I", BASE_BAUD), tries=3)
             self._fall_back()
 
-    def run(self, sample: bytes) -> Result:
-        """Raises BoardTrouble without an answer, EngineError when the firmware faults."""
+    def repeat(self, times: int) -> None:
+        """The next sample runs so often, of a board that knows it; others after it run once."""
+        self._ask(frames.REPEAT, struct.pack("<I", times))
+
+    def run(self, sample: bytes, lasts_s: float = 0.0) -> Result:
+        """`lasts_s`: at least, where it runs often. Raises BoardTrouble without an answer, EngineError of a fault."""
         began = time.monotonic()
-        answer, tries = self._ask(frames.RUN, sample)
-        if tries == 1:
+        answer, tries = self._ask(frames.RUN, sample, lasts_s)
+        if tries == 1 and not lasts_s:
             self._run_s = max(self._run_s or 0.0, time.monotonic() - began)
         result = frames.read_result(answer)
         self._answered += 1
@@ -114,10 +118,10 @@ class Link:
 
     # ---- One question ------------------------------------------------------------------------------------------------
 
-    def _ask(self, kind: int, payload: bytes = b"") -> tuple[bytes, int]:
-        """The answer, and how often it was asked for."""
-        sequence, end = self._next(), time.monotonic() + self.stall_s
-        wait_s = self._patience_s(kind, payload)
+    def _ask(self, kind: int, payload: bytes = b"", lasts_s: float = 0.0) -> tuple[bytes, int]:
+        """The answer, and how often it was asked for. `lasts_s`: what it takes in any case."""
+        sequence, end = self._next(), time.monotonic() + lasts_s + self.stall_s
+        wait_s = lasts_s + self._patience_s(kind, payload)
         for tries in count(1):
             try:
                 answer = self._try(kind, sequence, payload, min(wait_s, max(0.0, end - time.monotonic())))
@@ -129,7 +133,7 @@ class Link:
                     self._meet_again()
             except LostError:
                 self._found_again(end)
-            wait_s = min(2 * wait_s, _LONGEST_S)
+            wait_s = min(2 * (wait_s - lasts_s), _LONGEST_S) + lasts_s
         what = f"the board gives no answer within {self.stall_s:g} s"
         hint = "is it powered, and its firmware not in a loop? [target] stall_s gives it more time"
         raise BoardTrouble(what, where=self.port.path, hint=hint)

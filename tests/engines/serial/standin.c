@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <termios.h>
@@ -20,6 +21,20 @@ __asm__(".section .rodata\n .global mcusim_flash_start\nmcusim_flash_start: .inc
         ".global mcusim_flash_end\nmcusim_flash_end: .byte 0\n .text\n");
 
 #define UNTOUCHED 0x80000000u
+
+/* What happens, and when: H and L of the energy pin, M of the model. */
+static void log_that(char what)
+{
+    static FILE *file;
+    struct timespec time;
+    if (getenv("STANDIN_LOG") == NULL) {
+        return;
+    }
+    file = file != NULL ? file : fopen(getenv("STANDIN_LOG"), "w");
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    fprintf(file, "%c %ld.%09ld\n", what, (long)time.tv_sec, time.tv_nsec);
+    fflush(file);
+}
 
 uint32_t mcusim_model_cycles, mcusim_cycle_counter;
 static int tty;
@@ -92,6 +107,10 @@ static void settle(void)
         heard_at++;
     } else if (cell_address == DIVISOR) {
         set_speed(cell);
+    } else if (cell_address == PIN_HIGH_AT && cell == PIN_HIGH) {
+        log_that('H');
+    } else if (cell_address == PIN_LOW_AT && cell == PIN_LOW) {
+        log_that('L');
     }
 }
 
@@ -121,6 +140,8 @@ volatile uint32_t *standin_register(uint32_t address)
 
 void mcusim_infer(const void *sample, void *answer)
 {
+    standin_register(0); /* so that what was written before is seen before */
+    log_that('M');
     const uint32_t before = now();
     cnn(sample, answer);
     mcusim_model_cycles = now() - before + (before != 0 ? WINDOW : 0);

@@ -20,7 +20,7 @@ from tests.engines.serial.cable import Cable
 
 FALLS_BACK_AFTER = 300  # polls of a millisecond
 _HERE, _HARNESS = Path(__file__).parent, CODEGEN / "harness"
-_OF_ALL = ("main.c", "harness.h", "sample.h", "transport.h", "transport_serial.c")
+_OF_ALL = ("main.c", "harness.h", "sample.h", "transport.h", "transport_serial.c", "energy.h")
 _MARKED = ("layers.c", "layers.h")
 WINDOW = 7  # cycles around an empty model
 
@@ -58,6 +58,7 @@ def _registers(board: Board, flash: Path, chip: int | None) -> str:
         "DIVISOR": divisors[0].address,
         "IDENTITY": identity.address if identity else 0,
         "WINDOW": WINDOW,
+        **_pin(board),
         "IDENTITY_WORD": chip if chip is not None else identity.equals if identity else 0,
     }
     lines = [f"#define {name} {value:#x}u" for name, value in defined.items()]
@@ -65,6 +66,14 @@ def _registers(board: Board, flash: Path, chip: int | None) -> str:
     access = "#define REGISTER(address) (*standin_register(address))"
     declared = "volatile uint32_t *standin_register(uint32_t address);"
     return "\n".join(["#include <stdint.h>", *lines, access, declared, ""])
+
+
+def _pin(board: Board) -> dict[str, int]:
+    pin = board.energy_pin
+    high, low = (pin.high, pin.low) if pin else (None, None)
+    steps = {"HIGH": high, "LOW": low}
+    where = {f"PIN_{name}_AT": step.address if step else 1 for name, step in steps.items()}
+    return where | {f"PIN_{name}": (step.write or 0) if step else 0 for name, step in steps.items()}
 
 
 class StandIn:

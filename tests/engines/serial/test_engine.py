@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,9 +15,12 @@ import pytest
 from mcusim.boards.board import Board, Rate, RegisterStep
 from mcusim.boards.load import load_board
 from mcusim.engines.engine import Execution
+from mcusim.engines.hardware.attached import Attached
 from mcusim.engines.hardware.run_on import THREADS
 from mcusim.engines.serial import connection
 from mcusim.engines.serial import engine as serial
+from mcusim.engines.serial.clock import Clock
+from mcusim.engines.serial.frames import Info
 from mcusim.engines.serial.port import Port
 from mcusim.system.arrays import Array
 from mcusim.system.errors import ConfigurationError, EngineError
@@ -205,6 +209,18 @@ def test_a_port_that_belongs_to_others(
     with pytest.raises(EngineError, match="Permission denied") as caught:
         over(rig(nucleo), 8, tmp_path)
     assert "udev" in (caught.value.hint or "")
+
+
+def test_firmware_of_before_repeats(nucleo: Board) -> None:
+    """Is understood, and never asked for what it does not know; one that is older still is flashed over."""
+    info = Info(2, 1, 7, 0, 16, 4, 0, 0, nucleo.told_name)
+    meant = connection._Meant(nucleo, Attached(id="n1", type=nucleo.name), "/dev/x", 7)
+    meant.demand(info)
+    with pytest.raises(connection.StaleError, match="version 1 of the protocol, not 2 or newer"):
+        meant.demand(info._replace(version=1))
+    for version, knows in ((2, False), (3, True)):
+        link = SimpleNamespace(info=info._replace(version=version), clock=Clock(), end=lambda: None)
+        assert connection.SerialConnection(link, None, lambda: False, False).may_repeat() is knows  # type: ignore[arg-type]
 
 
 def test_nobody_there(nucleo: Board, rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

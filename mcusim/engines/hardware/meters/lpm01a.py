@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from mcusim.engines.hardware.attached import Meter
-from mcusim.engines.hardware.meters.reading import Reading, meter_port, sane
+from mcusim.engines.hardware.meters.reading import METER, Reading, Trace, meter_port
+from mcusim.engines.hardware.usb import PERMISSION_HINT
 from mcusim.system.errors import EngineError
 
 NAME = "lpm01a"
 INSTALL = "pip install 'mcusim[hardware]'"
 _ANSWER_S = 2.0
+_RATE_HZ = 1000.0
 _CURRENT = re.compile(rb"\s*([0-9]+)([+-][0-9]{2})\s*")  # 4796-06: 4796e-6 A
 
 
@@ -24,11 +26,17 @@ def open(meter: Meter) -> Iterator[Reading]:
     try:
         port = serial.Serial(meter_port(meter), 115200, timeout=0.1, exclusive=True)
     except serial.SerialException as error:
-        hint = "end what else uses it; docs/hardware.md has the udev rule"
-        raise EngineError(f"cannot open the meter: {error}", where="[board.meter]", hint=hint) from None
+        hint = f"end what else uses it; or {PERMISSION_HINT}"
+        raise EngineError(f"cannot open the meter: {error}", where=METER, hint=hint) from None
     with port:
         shield = _Shield(port, meter)
-        for told in ("htc", "format ascii_dec", f"volt {round(meter.supply_v * 1000)}m", "freq 1k", "trigsrc sw"):
+        for told in (
+            "htc",
+            "format ascii_dec",
+            f"volt {round(meter.supply_v * 1000)}m",
+            f"freq {_RATE_HZ / 1000:g}k",
+            "trigsrc sw",
+        ):
             shield.command(told)
         shield.command("targrst 0")
         try:
@@ -51,9 +59,9 @@ class _Shield:
             if f"ack {text.split(maxsplit=1)[0]}".encode() in heard:
                 return
         what = f"meter 'lpm01a' does not take {text!r}: {heard[-80:]!r}"
-        raise EngineError(what, where="[board.meter]", hint="its firmware is to be in the mode of the host's commands")
+        raise EngineError(what, where=METER, hint="its firmware is to be in the mode of the host's commands")
 
-    def power_w(self, seconds: float) -> float:
+    def trace(self, seconds: float) -> Trace:
         self.command("acqtime inf")
         self.command("start")
         until, currents = time.monotonic() + seconds, []
@@ -61,6 +69,4 @@ class _Shield:
             if found := _CURRENT.fullmatch(self.port.readline()):
                 currents.append(int(found[1]) * 10.0 ** int(found[2]))
         self.command("stop")
-        if not currents:
-            raise EngineError("meter 'lpm01a' tells nothing", where="[board.meter]", hint="plug it in anew")
-        return sane(sum(currents) / len(currents) * self.meter.supply_v, self.meter)
+        return Trace.of(self.meter, [current * self.meter.supply_v for current in currents], _RATE_HZ)

@@ -6,13 +6,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from mcusim.engines.hardware.attached import Meter
-from mcusim.engines.hardware.meters.reading import Reading, meter_port, sane
+from mcusim.engines.hardware.meters.reading import METER, Reading, Trace, meter_port
 from mcusim.system.errors import EngineError
 
 NAME = "ppk2"
 INSTALL = "pip install 'mcusim[meters]'"
 _SETTLE_S, _POLL_S = 0.2, 0.005
+_RATE_HZ, _SAMPLE_BYTES = 100_000.0, 4
 
 
 @contextmanager
@@ -36,17 +40,26 @@ class _Kit:
     kit: Any
     meter: Meter
 
-    def power_w(self, seconds: float) -> float:
-        until, total, count = time.monotonic() + seconds, 0.0, 0
+    def trace(self, seconds: float) -> Trace:
+        """Bytes are only kept meanwhile: to read them takes longer than they take to come."""
+        until, heard = time.monotonic() + seconds, b""
         self.kit.start_measuring()
         try:
             while time.monotonic() < until:
-                found = self.kit.get_samples(self.kit.get_data() or b"")
-                samples = found[0] if isinstance(found, tuple) else found  # an older package tells no digital inputs
-                total, count = total + sum(samples), count + len(samples)
+                heard += self.kit.get_data() or b""
                 time.sleep(_POLL_S)
         finally:
             self.kit.stop_measuring()
-        if not count:
-            raise EngineError("meter 'ppk2' tells nothing", where="[board.meter]", hint="plug it in anew")
-        return sane(total / count * 1e-6 * self.meter.supply_v, self.meter)
+        whole = heard[: len(heard) // _SAMPLE_BYTES * _SAMPLE_BYTES]
+        found = self.kit.get_samples(whole) if whole else ([], [])  # of nothing the package makes a sample
+        currents_ua, inputs = found if isinstance(found, tuple) else (found, [])
+        power_w = np.asarray(currents_ua, np.float64) * 1e-6 * self.meter.supply_v
+        return Trace.of(self.meter, power_w, _RATE_HZ, self._high(inputs, len(power_w)))
+
+    def _high(self, inputs: list[int], count: int) -> npt.NDArray[np.bool_] | None:
+        """Raises EngineError where an older package tells no digital inputs."""
+        if self.meter.channel is None:
+            return None
+        if len(inputs) != count:
+            raise EngineError("this ppk2-api tells no digital inputs", where=METER, hint="pip install -U ppk2-api")
+        return np.asarray(np.asarray(inputs, np.int64) >> self.meter.channel & 1, np.bool_)

@@ -2,20 +2,43 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 from mcusim.engines.hardware.attached import Attached, Meter
 from mcusim.engines.hardware.usb import Port, port_of, ports
 from mcusim.system.errors import EngineError
 
+METER = "[board.meter]"  # where it stands
 LARGEST_W = 5.0  # of a USB port: more is a number that was misread
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What a meter saw, `rate_hz` times a second. `high`: its digital input, where it was asked for."""
+
+    power_w: npt.NDArray[np.float64]  # NaN where it tells nothing
+    rate_hz: float
+    high: npt.NDArray[np.bool_] | None = None
+
+    @classmethod
+    def of(cls, meter: Meter, power_w: Any, rate_hz: float, high: Any = None) -> "Trace":
+        """Raises EngineError where there is nothing in it."""
+        power = np.asarray(power_w, np.float64)
+        if not np.isfinite(power).any():
+            hint = "is the board on, and wired through it? Else plug the meter in anew"
+            raise EngineError(f"meter {meter.kind!r} tells nothing", where=METER, hint=hint)
+        return cls(power, rate_hz, None if high is None else np.asarray(high, np.bool_))
 
 
 class Reading(Protocol):
     """An open meter."""
 
-    def power_w(self, seconds: float) -> float:
-        """The mean from now on, for so long. Raises EngineError when nothing comes."""
+    def trace(self, seconds: float) -> Trace:
+        """From now on, for so long; with `channel` of the meter. Raises EngineError when nothing comes."""
 
 
 OpenMeter = Callable[[Meter], AbstractContextManager[Reading]]
@@ -31,7 +54,7 @@ def meter_port(meter: Meter, there: tuple[Port, ...] | None = None) -> str:
     if len(mine) != 1:
         what = f"{len(mine)} meters {meter.kind!r} are connected"
         hint = "name its serial or port in [board.meter]" if mine else "plug it in; mcusim hardware scan"
-        raise EngineError(what, where="[board.meter]", hint=hint)
+        raise EngineError(what, where=METER, hint=hint)
     return mine[0].path
 
 
@@ -39,5 +62,5 @@ def sane(power_w: float, meter: Meter) -> float:
     """Raises EngineError for what no board takes."""
     if not 0 < power_w < LARGEST_W:
         what = f"meter {meter.kind!r} says {power_w:g} W"
-        raise EngineError(what, where="[board.meter]", hint="is the board wired through it, and on?")
+        raise EngineError(what, where=METER, hint="is the board wired through it, and on?")
     return power_w
