@@ -58,7 +58,7 @@ def test_a_sample_again_and_again(breakpoints: bool, tmp_path: Path) -> None:
     found = joined(board, tmp_path)
     assert isinstance(found, Repeating)
     board.spoil = lambda box: repeats.append(box["repeat"])
-    found.repeat(INPUTS[0].tobytes(), 500)
+    found.repeat(INPUTS[0].tobytes(), 500, 0.5)
     assert found.answer(INPUTS[1].tobytes(), 1).output == answer_of(INPUTS[1].tobytes())
     assert repeats == [500, 1]
 
