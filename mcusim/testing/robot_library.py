@@ -112,14 +112,16 @@ def run_model(
     samples: str | None = None,
     seed: int | None = None,
     jobs: int | None = None,
+    hardware: str | None = None,
     out: str | None = None,
     cache: str | None = None,
 ) -> Report:
     """Trains, quantizes, builds and runs an experiment, and keeps its report for the other keywords.
 
     ``experiment`` is a TOML file, or a folder with an ``experiment.toml``. The other arguments change it as options of
-    ``mcusim run`` do: ``engine=renode``, ``samples=100`` or ``samples=all``. Everything is written to ``out``
-    [build/<experiment>]. ``cache`` is a folder of what engines saw in earlier runs, which is not run again.
+    ``mcusim run`` do: ``engine=renode``, ``samples=100`` or ``samples=all``, ``hardware=boards.toml``. Everything is
+    written to ``out`` [build/<experiment>]. ``cache`` is a folder of what engines saw in earlier runs, which is not run
+    again.
 
     Fails when any run did, with its error. Broken budgets of the file are the business of `Budgets Should Be Kept`.
 
@@ -136,6 +138,7 @@ def run_model(
             samples=samples,
             seed=seed,
             jobs=jobs,
+            hardware=hardware,
             out=out,
             cache=cache,
         )

@@ -74,6 +74,7 @@ def opened(
     samples: str | int | None = None,
     seed: int | None = None,
     jobs: int | None = None,
+    hardware: str | Path | None = None,
 ) -> Experiment:
     """A TOML file, or a folder with an ``experiment.toml``.
 
@@ -91,6 +92,7 @@ def opened(
         samples=number,
         seed=seed,
         jobs=jobs,
+        hardware=None if hardware is None else Path(hardware),
     )
 
 

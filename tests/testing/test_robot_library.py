@@ -243,10 +243,10 @@ def test_arguments_are_options_of_the_command(monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setattr(pipeline, "run", run)
     path = ROOT / "examples" / "digits"
     robot_library.run_model(str(path), board="sparkfun_edge", data_type="int8", engine="qemu,renode", samples="7")
-    robot_library.run_model(str(path), cache="kept")
+    robot_library.run_model(str(path), cache="kept", hardware="mine.toml")
     wanted = open_experiment(path, boards=("sparkfun_edge",), data_types=("int8",), engine="qemu,renode", samples=7)
     assert seen[0] == (wanted, Path("build/digits"), None)
-    assert seen[1] == (open_experiment(path), Path("build/digits"), Path("kept"))
+    assert seen[1] == (open_experiment(path, hardware=Path("mine.toml")), Path("build/digits"), Path("kept"))
 
 
 # -- in Robot ----------------------------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from mcusim.system.errors import EngineError
 
 _FLASH_S = 60.0  # the longest that one command takes to erase or program
 _ENDING_S = 0.5
+_AGAIN_S = 0.004  # so often a server is told to look whether the core has stopped
 _STOPPED = re.compile(rb"[ST][0-9a-fA-F]{2}")
 _GONE = re.compile(rb"[WX][0-9a-fA-F]{2}")
 _DEFAULT_BYTES = 400  # of a packet, where the server does not tell
@@ -43,7 +44,7 @@ class Gdb:
     def __init__(self, host: str, port: int, known: Known | None, stop: Stop) -> None:
         """Raises EngineError for a server that nobody knows, or of a version that is too old."""
         self._packets = Packets(host, port, stop)
-        self._running, self._breaks = False, set[int]()
+        self._running, self._breaks, self._told_stop = False, set[int](), False
         try:
             told = self._ask(b"qSupported:hwbreak+;swbreak+").decode(errors="replace").split(";")
             sizes = [word.partition("=")[2] for word in told if word.startswith("PacketSize=")]
@@ -91,6 +92,7 @@ class Gdb:
                 raise BoardTrouble(what, where=self._packets.place, hint=hint)
             if not _STOPPED.match(answer):
                 return answer
+            self._told_stop = True
 
     def _monitor(self, command: str) -> str:
         """What a server's own command prints."""
@@ -203,6 +205,7 @@ class Gdb:
             self._monitor(self._starting.pop(0))
         if self._breaks:
             self._step()
+        self._told_stop = False
         self._packets.send(b"c")
         self._running = True
 
@@ -225,8 +228,16 @@ class Gdb:
             self._ask(b"vMustReplyEmpty")
 
     def stopped(self, limit_s: float) -> bool:
-        self._running = not self._reported(limit_s)
-        return not self._running
+        until, wait_s = time.monotonic() + limit_s, _AGAIN_S if self._kind.look else limit_s
+        while not self._reported(min(wait_s, max(0.0, until - time.monotonic()))):
+            if time.monotonic() >= until:
+                return False
+            if self._kind.look:
+                self._monitor(self._kind.look)
+                if self._told_stop:  # before the answer
+                    break
+        self._running = False
+        return True
 
     def _reported(self, limit_s: float) -> bool:
         """A stop, within the limit. What the server prints meanwhile is nobody's concern."""

@@ -48,6 +48,7 @@ class Kind(Table):
     starting: tuple[str, ...] = Field(default=(), strict=False)
     reset: tuple[str, ...] = Field(default=(), strict=False)
     set_registers: bool = False
+    look: Name | None = None
     flash: Literal["packets", "memory"]
     reads_running: bool = False
     emulator: bool = False

@@ -73,6 +73,21 @@ def test_samples_by_a_server(habit: str) -> None:
     assert served.heard.count(b"c") == 1 + 4 + 1 and served.heard[-1] == b"D"
 
 
+def test_a_server_that_looks_seldom_is_told_to_look() -> None:
+    """The stop is told before the answer to that. Others are asked nothing, for some stop the core at any byte."""
+    look = b"qRcmd," + b"poll".hex().encode()
+    served = Served(answers={b"c": None, look: b"T05"})
+    with client(served) as target:
+        target.go()
+        assert target.stopped(300.0) and not target.stopped(0.0)
+    assert look in served.heard
+    other = replace(HABITS["Renode"], board=PlayedBoard(), answers={b"c": None}, heard=[])
+    with client(other) as target:
+        target.go()
+        assert not target.stopped(0.02)
+    assert other.heard[-3:] == [b"c", b"\x03", b"D"]
+
+
 def test_flash_is_erased_in_its_blocks_and_compared_by_its_sum() -> None:
     board = PlayedBoard()
     with client(Served(board=board)) as target:

@@ -24,9 +24,12 @@ from mcusim.engines.renode.installation import find_installation, surroundings
 from mcusim.engines.renode.process import overlay
 from mcusim.line.build import Firmware
 from mcusim.system.arrays import Array
+from mcusim.system.assets import PLATFORMS
 from mcusim.system.command import start, stop
+from mcusim.testing.session import Session
 from tests.jobs import HANGS_IN_5, ended_by, run
 from tests.processes import wait_for
+from tests.tflite_files import dense_file
 from tests.tiny_library import build_library, expected, library, samples
 
 PROBE = ENGINES["probe"]
@@ -132,6 +135,31 @@ def test_a_server_that_is_killed(in_qemu: Board, build_folder: Path, port: int, 
         execution = run_at(port, hangs, in_qemu, tmp_path, progress=lambda done, _: done < 5 or process.kill())
     found = ended_by(execution, INPUTS)
     assert re.match(r"the GDB server is gone|no GDB server answers", found.what) and found.hint
+
+
+@pytest.mark.arm
+def test_keywords_of_robot_in_qemu(port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A suite whose board is a file, and whose map is not the user's: all but cycles, which nothing counts there."""
+    pytest.importorskip("robot")
+    from mcusim.testing import robot_library
+
+    chip = (PLATFORMS / "chips" / "stm32l452re.toml").read_text(encoding="utf-8").partition("[debug]")[0]
+    (tmp_path / "chip.toml").write_text(chip, encoding="utf-8")
+    board = 'like = "nucleo_l452re_p"\nchip = "chip.toml"\nstart_up = []\n'
+    (tmp_path / "played.toml").write_text(board, encoding="utf-8")
+    told = f'[[board]]\nid = "b"\ntype = "played.toml"\nserver = "127.0.0.1:{port}"\n'
+    (tmp_path / "map.toml").write_text(told, encoding="utf-8")
+    (tmp_path / "m.tflite").write_bytes(dense_file())
+    (tmp_path / "e.toml").write_text('[[model]]\nfile = "m.tflite"\n[target]\ncode_in_ram = false\n', encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    with Session() as session, qemu(port):
+        monkeypatch.setattr(robot_library, "_session", session)
+        ran = robot_library.run_model("e.toml", board="played.toml", engine="probe", samples="3", hardware="map.toml")
+    assert [(run.engine, run.board, run.samples) for run in ran.runs] == [("probe", "played", 3)]
+    robot_library.mismatches_should_be_at_most(0)
+    robot_library.rom_should_be_below("8 KiB", board="played")
+    with pytest.raises(AssertionError, match=r"nobody knows cycles \(no board's cycle counter was read\)"):
+        robot_library.cycles_should_be_below("1 Mcycles")
 
 
 @pytest.mark.renode
