@@ -37,7 +37,8 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 @pytest.fixture(autouse=True)
 def _boards_of_their_own(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests of other processes have boards of the same names, whose locks lie in this folder."""
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.getbasetemp()))
+    for name in ("XDG_RUNTIME_DIR", "MCUSIM_LOCKS"):
+        monkeypatch.setenv(name, str(tmp_path_factory.getbasetemp()))
 
 
 @pytest.fixture

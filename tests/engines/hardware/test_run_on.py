@@ -238,7 +238,9 @@ def test_who_holds_a_board_is_told_and_nobody_does_after_its_process(tmp_path: P
     with subprocess.Popen([sys.executable, "-c", HOLD], **pipes) as holder:  # type: ignore[call-overload]
         assert holder.stdout.readline() == b"mine\n"
         with (
-            pytest.raises(BusyError, match=rf"'b0' is in use: process {holder.pid} since .*mcusim") as caught,
+            pytest.raises(
+                BusyError, match=rf"'b0' is in use: process {holder.pid} of user .* since .*mcusim"
+            ) as caught,
             Rig(2) as rig,
         ):
             rig.boards(replace(job_of(1, tmp_path), hardware=map_of(tmp_path, "b0")), lambda board: None)
@@ -272,6 +274,51 @@ def test_a_lock_of_another_user_is_no_riddle(tmp_path: Path, monkeypatch: pytest
     with pytest.raises(EngineError, match="the folder of locks belongs to user '") as caught, held(attached("b0")):
         pass
     assert "sudo rm -r" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("one", "same"),
+    [
+        ({"serial": "0ab"}, {"serial": "AB"}),
+        ({"usb": "1-1"}, {"usb": "1-1"}),
+        ({"port": "/dev/null"}, {"port": "/dev/../dev/null"}),
+        ({"server": "localhost:3333"}, {"server": "localhost:3333"}),
+    ],
+)
+def test_another_user_calls_it_by_another_name(
+    one: dict[str, str], same: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MCUSIM_LOCKS", str(tmp_path))
+    with held(attached("mine", **one)):
+        monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "other"))
+        with (
+            pytest.raises(BusyError, match=r"'yours' is in use: process .* of user '"),
+            held(attached("yours", **same)),
+        ):
+            pass
+        with held(attached("mine")):
+            pass
+    with held(attached("yours", **same)):
+        pass
+
+
+def test_a_lock_of_all_may_be_anything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever else may write there has laid a trap: no other file is touched, and nobody waits for ever."""
+    monkeypatch.setenv("MCUSIM_LOCKS", str(tmp_path / "of all"))
+    (tmp_path / "of all").mkdir()
+    lock, precious = tmp_path / "of all" / "mcusim-usb-1-1.lock", tmp_path / "precious"
+    precious.write_text("kept")
+    for make in (
+        lambda: lock.symlink_to(precious),
+        lambda: lock.hardlink_to(precious),
+        lambda: os.mkfifo(lock),
+        lock.mkdir,
+    ):
+        make()
+        with pytest.raises(EngineError, match="lock") as caught, held(attached("a", usb="1-1")):
+            pass
+        assert f"sudo rm {lock}" in (caught.value.hint or "") and precious.read_text() == "kept"
+        lock.rmdir() if lock.is_dir() and not lock.is_symlink() else lock.unlink()
 
 
 def map_of(folder: Path, *names: str) -> Path:
