@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 def reproduce(session: Session, /, paper: str, out: Path | None, **choices: Any) -> int:
     """Run a paper's experiments, beside its own numbers.
 
-    PAPER is `microai`: two data sets, seven sizes of a network, four or five data types, two boards. Of each data set
+    PAPER is `microai`: three data sets, sizes of a network, four or five data types, two boards. Of each data set
     --out has the report of a run, and of all a page with the paper's figures and tables, and a CSV file. The same
     command with the same --out goes on where it was interrupted.
     """

@@ -14,7 +14,7 @@ from mcusim.line.sources import Sources
 from mcusim.system.command import Completed, run
 from mcusim.system.disk import WRITE_HINT, full_disk_hint
 from mcusim.system.elf import ElfFile, read_elf
-from mcusim.system.errors import BuildError, McusimError, MissingToolError
+from mcusim.system.errors import BuildError, McusimError, MissingToolError, TooBigError
 from mcusim.system.files import sha256_of
 from mcusim.system.image import Image
 from mcusim.system.toolchain import Toolchain
@@ -248,7 +248,7 @@ def _refused(what: str, completed: Completed, toolchain: Toolchain, folder: Path
     return BuildError(f"{what}: {first.strip()}", where=toolchain.version, hint=hint)
 
 
-def _too_big(elf: ElfFile, script: str, target: Target) -> BuildError:
+def _too_big(elf: ElfFile, script: str, target: Target) -> TooBigError:
     there = dict(re.findall(r"^\s*(flash|ram) .*LENGTH = (\d+)", script, flags=re.MULTILINE))
     ram_bytes = elf.symbols["mcusim_bss_end"].address - elf.symbols["mcusim_stack_start"].address
     needs = (("flash", "flash", _IN_FLASH, _rom_bytes(elf).total), ("ram", "RAM", _IN_RAM, ram_bytes))
@@ -260,7 +260,7 @@ def _too_big(elf: ElfFile, script: str, target: Target) -> BuildError:
             hints.append(f"largest in {shown}: {_largest(elf, sections)}")
     what = "the firmware overflows " + " and ".join(overflows or ["the memory of the board"])
     hint = "; ".join([*hints, "what is of float32 takes a quarter in int8; `mcusim boards` tells which has more"])
-    return BuildError(what, where=f"board {target.name!r}", hint=hint)
+    return TooBigError(what, where=f"board {target.name!r}", hint=hint)
 
 
 def _largest(elf: ElfFile, sections: tuple[str, ...]) -> str:

@@ -26,7 +26,7 @@ Width = tuple[int, int, int, str]
 def lower(graph: Graph, destination: Destination = ANYWHERE, kernels: KernelChoice | None = None) -> Program:
     """Choose kernels and memory. The graph's inputs are the caller's arrays and no steps.
 
-    Raises ConfigurationError when `kernels` cannot be met, BuildError for the limits of `destination`.
+    Raises ConfigurationError when `kernels` cannot be met, TooBigError for the limits of `destination`.
     """
     return lowered(choose_kernels(graph, options_of(graph, destination, kernels), destination, kernels))
 

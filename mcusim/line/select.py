@@ -16,7 +16,7 @@ from mcusim.graph import Graph
 from mcusim.kernels.choice import ANYWHERE, Destination, Limit, Option
 from mcusim.line import arena
 from mcusim.line.knapsack import Options, Selection, cycles, fastest_within, flash_bytes, smallest
-from mcusim.system.errors import BuildError
+from mcusim.system.errors import TooBigError
 
 # Of cycles, that less memory may cost where nothing is said of it: in all, and for flash.
 RAM_SLACK, FLASH_SLACK = 1.02, 1.003
@@ -43,7 +43,7 @@ class Choice:
 def select(graph: Graph, options: Options, destination: Destination = ANYWHERE) -> Selection:
     """`options`: of each layer that runs, the cheapest first.
 
-    Raises BuildError when a limit that somebody named cannot be met: by how many bytes, and which layer is the
+    Raises TooBigError when a limit that somebody named cannot be met: by how many bytes, and which layer is the
     largest. Of what the board has, as little as there can be is taken.
     """
     ram, flash = destination.ram, destination.flash
@@ -258,7 +258,7 @@ def _least_ram(graph: Graph, options: Options) -> Selection:
     return min(tried, key=lambda one: ram_bytes(graph, one))
 
 
-def _too_much_ram(graph: Graph, least: Selection, limit: Limit, alive: Mapping[str, int]) -> BuildError:
+def _too_much_ram(graph: Graph, least: Selection, limit: Limit, alive: Mapping[str, int]) -> TooBigError:
     need = ram_bytes(graph, least)
     name = max(least, key=lambda name: alive[name] + least[name].scratch_bytes)
     tensors, scratch = alive[name], least[name].scratch_bytes
@@ -266,15 +266,15 @@ def _too_much_ram(graph: Graph, least: Selection, limit: Limit, alive: Mapping[s
     return _too_much("RAM", need, limit, hint)
 
 
-def _too_much_flash(least: Selection, limit: Limit) -> BuildError:
+def _too_much_flash(least: Selection, limit: Limit) -> TooBigError:
     name = max(least, key=lambda name: least[name].weights_bytes + least[name].code_bytes)
     weights, code = least[name].weights_bytes, least[name].code_bytes
     hint = f"layer {name!r} needs most: {weights:,} bytes of weights, {code:,} of code"
     return _too_much("flash", flash_bytes(least), limit, hint)
 
 
-def _too_much(memory: str, need: int, limit: Limit, hint: str) -> BuildError:
+def _too_much(memory: str, need: int, limit: Limit, hint: str) -> TooBigError:
     need += limit.besides_bytes
     over = need - limit.size_bytes - limit.besides_bytes
     what = f"the firmware needs {need:,} bytes of {memory}, {over:,} more than there may be"
-    return BuildError(what, where=limit.where, hint=f"{hint}; raise the limit by {over:,} bytes")
+    return TooBigError(what, where=limit.where, hint=f"{hint}; raise the limit by {over:,} bytes")

@@ -19,7 +19,7 @@ from mcusim.line.knapsack import Options, Selection, cycles, flash_bytes
 from mcusim.line.select import Choice, callers_bytes, meets, ram_bytes, select
 from mcusim.line.thrift import thrifty
 from mcusim.program import Program
-from mcusim.system.errors import BuildError
+from mcusim.system.errors import TooBigError
 
 TRIES = 6
 UNUSED_BYTES = 8  # of frames of the stack, that nobody writes: a run may take so much less than they say
@@ -38,7 +38,7 @@ class _Tried:
 
 
 def within(graph: Graph, options: Options, board: Board, target: Target, build: Build) -> Choice:
-    """Nothing is built where `target` has no limits. Raises BuildError when they cannot be met.
+    """Nothing is built where `target` has no limits. Raises TooBigError when they cannot be met.
 
     What is chosen without limits is taken if it meets them. Else layers run in pairs, band by band, only where that is
     faster within the limits than all of them for themselves.
@@ -59,7 +59,7 @@ def within(graph: Graph, options: Options, board: Board, target: Target, build: 
     met = [one.best for one in every if one.best is not None]
     if not met:
         select(paired, every[-1].options, every[-1].destination)
-        raise BuildError("no choice of kernels met the limits", where="[target]", hint="raise them a little")
+        raise TooBigError("no choice of kernels met the limits", where="[target]", hint="raise them a little")
     best = min(met, key=lambda one: cycles(one.selected))
     return with_code_in_ram(replace(best, fastest=free.fastest))
 
@@ -98,7 +98,7 @@ def _selected_or_least(graph: Graph, options: Options, destination: Destination)
     """Where nothing seems to fit, what comes nearest: its true size tells by how much."""
     try:
         return select(graph, options, destination)
-    except BuildError:
+    except TooBigError:
         return select(graph, options, destination.unnamed)
 
 

@@ -86,7 +86,10 @@ INSIDE = (
         "why the run has no figures, or only those of `samples` before a board was in trouble, or why they are not "
         "to be trusted: another engine found others; else null",
     ),
-    Row("error.kind", "class of the error: `ModelError`, `DataError`, `BuildError`, `EngineError`, .."),
+    Row(
+        "error.kind",
+        "class of the error: `ModelError`, `DataError`, `BuildError`, `TooBigError` (does not fit), `EngineError`, ..",
+    ),
     Row("error.message", "what is wrong"),
     Row("error.where", "where"),
     Row("error.hint", "one thing to do"),

@@ -12,7 +12,7 @@ from mcusim.line.preflight import check_out
 from mcusim.line.watcher import Watcher
 from mcusim.reports.report import Report, Run
 from mcusim.reproduce.study import Part, Study
-from mcusim.system.errors import Problems
+from mcusim.system.errors import OK, Problems, TooBigError
 
 QUICK_SAMPLES = 10  # of each network on each board
 ON_THIS_MACHINE = "host"
@@ -38,6 +38,10 @@ def done(report: Report | None) -> tuple[Run, ...]:
     return tuple(run for run in report.runs if not run.error) if report else ()
 
 
+def is_too_big(run: Run) -> bool:
+    return run.error is not None and run.error.kind == TooBigError.__name__
+
+
 @dataclass(frozen=True)
 class Reproduction:
     study: Study
@@ -46,7 +50,10 @@ class Reproduction:
 
     @property
     def exit_code(self) -> int:
-        return max((report.exit_code for part in self.parts for report in part.reports), default=0)
+        """The worst. That a network is too big for a board is what was found, and no failure."""
+        reports = (report for part in self.parts for report in part.reports)
+        judged = (replace(one, runs=tuple(run for run in one.runs if not is_too_big(run))) for one in reports)
+        return max((report.exit_code for report in judged), default=OK)
 
     @property
     def ran(self) -> bool:
@@ -92,7 +99,7 @@ def _of_part(
     for report in pipeline.reports(on_boards, folder, watcher, **options):
         found = replace(found, boards=report)
         yield found
-    here = experiment.with_options(engine=ON_THIS_MACHINE, samples="all")
+    here = experiment.with_options(engine=ON_THIS_MACHINE, samples=found.part.quick_samples or "all")
     for report in pipeline.reports(here, folder / ON_THIS_MACHINE, watcher, **options):
         found = replace(found, scored=report)
         yield found

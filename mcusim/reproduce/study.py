@@ -39,7 +39,8 @@ class Part:
     """One experiment of a paper, called after its data set. `<name>.toml` has networks that are trained already.
 
     `by_size`, `by_memory`: which figures of the paper show accuracy. `by_type`: one that shows it of these types only.
-    `largest_loss`: of accuracy in int8, in points, as the paper tells it.
+    `largest_loss`: of accuracy in int8, in points, as the paper tells it. `quick_samples`: of how many test samples
+    `--quick` tells the accuracy, where all would take too long.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Part:
     by_memory: str
     largest_loss: float
     by_type: tuple[str, tuple[str, ...]] | None = None
+    quick_samples: int | None = None
 
 
 @dataclass(frozen=True)

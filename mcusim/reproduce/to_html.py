@@ -30,6 +30,7 @@ def render(found: Reproduction) -> str:
                 "summary": told.summary(one),
                 "pictures": list(_accuracies(found, rows, one.part.name)),
                 "grid": told.accuracies(study, ours, one.part.name),
+                "latencies": told.latencies(one, ours),
             }
             for one in found.parts
         ],

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from mcusim.reproduce.beside import Beside, Key, Loss, ours_of
-from mcusim.reproduce.run import Reproduced, Reproduction, done
-from mcusim.reproduce.study import METRICS, PaperRow, Study
+from mcusim.reproduce.run import Reproduced, Reproduction, done, is_too_big
+from mcusim.reproduce.study import METRICS, PaperRow, Study, size_of
 
-NOTHING = "-"
+NOTHING, TOO_BIG = "-", "too big"
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,23 @@ def accuracies(study: Study, ours: dict[Key, float], part: str) -> Grid:
     told = METRICS["accuracy_pct"].told
     rows = ((str(size), *(told(known.get((label, size))) or NOTHING for label in types)) for size in sizes)
     return Grid(("filters", *(f"{label} %" for label in types)), tuple(rows))
+
+
+def latencies(one: Reproduced, ours: dict[Key, float]) -> Grid:
+    """Ours of a part on its boards, by type and size, in milliseconds."""
+    runs = [(run, size) for run in (one.boards.runs if one.boards else ()) if (size := size_of(run.model)) is not None]
+    big = {(run.board, run.type_label, size) for run, size in runs if is_too_big(run)}
+    sizes = sorted({size for _, size in runs})
+
+    def cell(board: str, label: str, size: int) -> str:
+        known = METRICS["latency_ms"].told(ours.get((one.part.name, "latency_ms", board, label, size)))
+        return known or (TOO_BIG if (board, label, size) in big else NOTHING)
+
+    rows = (
+        (board, label, *(cell(board, label, size) for size in sizes))
+        for board, label in dict.fromkeys((run.board, run.type_label) for run, _ in runs)
+    )
+    return Grid(("latency in ms on", "type", *map(str, sizes)), tuple(rows), 2)
 
 
 def table(found: Reproduction, rows: Sequence[Beside], source: str) -> Grid:
@@ -90,12 +107,17 @@ def summary(one: Reproduced) -> str:
     told = []
     for report in one.reports:
         runs = done(report)
-        failed = f", {len(report.runs) - len(runs)} failed" if len(runs) < len(report.runs) else ""
+        big = sum(map(is_too_big, report.runs))
+        failed = _counted(big, TOO_BIG) + _counted(len(report.runs) - len(runs) - big, "failed")
         samples, wrong = max((run.samples for run in runs), default=0), sum(run.mismatches or 0 for run in runs)
         where = "on boards" if report is one.boards else "on this machine"
         unfinished = "" if report.complete else ", not complete"
         told.append(f"{len(runs)} runs {where}, {samples:,} test samples each, {wrong} mismatches{failed}{unfinished}")
     return "; ".join(told)
+
+
+def _counted(count: int, what: str) -> str:
+    return f", {count} {what}" if count else ""
 
 
 def remarks(found: Reproduction) -> Iterator[str]:
@@ -105,9 +127,11 @@ def remarks(found: Reproduction) -> Iterator[str]:
         there = {size for (name, *_, size) in ours if name == one.part.name}
         lacking = [str(size) for size in found.study.sizes if size not in there]
         if lacking:
-            yield f"{one.part.name}: no network of {', '.join(lacking)} filters"
+            yield f"{one.part.name}: no network of {', '.join(lacking)} filters; `--train` trains them"
+        for report in one.reports:
+            yield from (f"{one.part.name}: {run.id}: {run.error.message}" for run in report.runs if run.error)
     if found.quick:
         yield (
-            "--quick: boards ran a few samples of each network; accuracies are those of plain C on this machine; no "
-            "network was held against Keras"
+            "--quick: boards ran a few samples of each network; accuracies are those of plain C on this machine, of as "
+            "many test samples as stand there; no network was held against Keras"
         )

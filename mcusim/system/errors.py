@@ -5,7 +5,8 @@
     ├── ModelError             3  model file, layers, weights
     │   └── DataError          3  data sets, labels, inputs
     ├── MissingToolError       4  compiler, QEMU, Python extra
-    ├── BuildError             5  compiler or linker said no; model too big
+    ├── BuildError             5  compiler or linker said no
+    │   └── TooBigError        5  what was built does not fit its board
     └── EngineError            6  the firmware hung, faulted or answered rubbish
 
 Libraries raise, only `cli.py` prints. Exit code 7 (a budget was broken) is a result and not an error:
@@ -64,6 +65,10 @@ class MissingToolError(McusimError):
 
 class BuildError(McusimError):
     exit_code = 5
+
+
+class TooBigError(BuildError):
+    pass
 
 
 class EngineError(McusimError):

@@ -14,7 +14,7 @@ from mcusim.line import build as build_module
 from mcusim.line.build import Firmware, read_firmware
 from mcusim.line.objects import Objects
 from mcusim.line.sources import Sources
-from mcusim.system.errors import BuildError, MissingToolError
+from mcusim.system.errors import BuildError, MissingToolError, TooBigError
 from mcusim.system.toolchain import find_arm_tool
 from tests.small_disk import leave_free, small_disk
 from tests.tiny_library import build_library, library, library_of_files
@@ -169,7 +169,7 @@ def too_big(flash: int, ram: int) -> Sources:
 
 def test_too_much_flash(board: Board, tmp_path: Path) -> None:
     size = memory_map(board).flash.size_bytes  # the machine that stands in may have less
-    with pytest.raises(BuildError) as caught:
+    with pytest.raises(TooBigError) as caught:
         build_library(too_big(size, 1), board, tmp_path, "qemu")
     assert caught.value.what.startswith("the firmware overflows flash by 1,")
     assert f"{size:,} there" in caught.value.what and "RAM" not in caught.value.what
@@ -178,7 +178,7 @@ def test_too_much_flash(board: Board, tmp_path: Path) -> None:
 
 
 def test_too_much_of_everything(board: Board, tmp_path: Path) -> None:
-    with pytest.raises(BuildError) as caught:
+    with pytest.raises(TooBigError) as caught:
         build_library(too_big(3 << 20, 5 << 20), board, tmp_path, "qemu")
     assert "overflows flash by 2," in caught.value.what and " and RAM by " in caught.value.what
     assert caught.value.hint is not None and f"workspace {5 << 20:,} bytes" in caught.value.hint
@@ -190,7 +190,7 @@ def test_exact_fit(nucleo: Board, tmp_path: Path) -> None:
     small = build_library(too_big(4, 8), nucleo, tmp_path, "qemu")
     free = nucleo.memory.ram.end - small.image.symbols["mcusim_bss_end"].address
     build_library(too_big(4, 8 + free - 4), nucleo, tmp_path, "qemu")
-    with pytest.raises(BuildError, match=r"overflows RAM by [48] bytes"):
+    with pytest.raises(TooBigError, match=r"overflows RAM by [48] bytes"):
         build_library(too_big(4, 8 + free + 1), nucleo, tmp_path, "qemu")
 
 

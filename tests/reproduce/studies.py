@@ -48,7 +48,8 @@ def toy(folder: Path, samples: int = 30) -> Study:
     (folder / "damaged.npz").write_bytes(b"no archive")
     (folder / "damaged.toml").write_text(EXPERIMENT.replace("data.npz", "damaged.npz"))
     (folder / "numbers.csv").write_text(NUMBERS)
-    parts = tuple(Part(name, name.title(), "Figure 1", "Figure 2", 0.5) for name in ("damaged", "toy"))
+    names = ("damaged", "toy")
+    parts = tuple(Part(name, name.title(), "Figure 1", "Figure 2", 0.5, quick_samples=25) for name in names)
     told = replace(MICROAI, name="toys", title="Toys", cite="A. Toy", notes=())
     return replace(told, folder=folder, numbers=folder / "numbers.csv", parts=parts)
 

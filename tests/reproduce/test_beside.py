@@ -9,9 +9,9 @@ import pytest
 
 from mcusim.reports.report import RunError
 from mcusim.reproduce import to_csv, to_html
-from mcusim.reproduce.beside import Beside, beside, losses
+from mcusim.reproduce.beside import Beside, beside, losses, ours_of
 from mcusim.reproduce.run import Reproduction
-from mcusim.reproduce.told import remarks
+from mcusim.reproduce.told import latencies, remarks, summary
 from tests.reproduce.studies import reproduced, run_of
 
 
@@ -54,7 +54,19 @@ def test_of_what_failed_or_was_not_run_only_the_paper_is_told() -> None:
     failed = replace(run_of(16, "int8", 0.9), error=RunError("BuildError", "no"))
     row = row_of(reproduced(failed), "rom_kib", 16, "nucleo_l452re_p")
     assert row.ours is None and row.difference is None and row.paper == 45.038
-    assert [*remarks(reproduced(run_of(16, "int8", 0.9)))] == ["uci_har: no network of 24, 32, 40, 48, 64, 80 filters"]
+    assert [*remarks(reproduced(run_of(16, "int8", 0.9)))] == [
+        "uci_har: no network of 24, 32, 40, 48, 64, 80 filters; `--train` trains them"
+    ]
+
+
+def test_what_is_too_big_for_a_board_is_an_answer_and_no_failure() -> None:
+    fits, big = replace(run_of(16, "int8", 0.9), latency_ms=7.6), run_of(24, "int8", 0.9)
+    found = reproduced(fits, replace(big, error=RunError("TooBigError", "overflows RAM by 3 bytes")))
+    assert found.exit_code == 0 and "1 too big" in summary(found.parts[0])
+    [row] = latencies(found.parts[0], ours_of(found)).rows
+    assert row[-2:] == ("7.6", "too big")
+    assert any("overflows RAM by 3 bytes" in line for line in remarks(found))
+    assert reproduced(fits, replace(big, error=RunError("BuildError", "no"))).exit_code == 5
 
 
 def test_the_largest_loss_is_told_beside_the_papers() -> None:

@@ -11,9 +11,10 @@ from mcusim.experiment.read import read_experiment
 from mcusim.reproduce.microai import MICROAI
 from mcusim.reproduce.study import METRICS, Part, size_of
 
-OF_THE_PAPER = {  # sections 6.1.1 and 6.1.2: epochs, batch, rate, milestones, gamma
+OF_THE_PAPER = {  # section 6.1: epochs, batch, rate, milestones, gamma
     "uci_har": (300, 64, 0.05, (100, 200, 250), 0.13),
     "spoken_digits": (120, 256, 0.05, (40, 80, 100), 0.1),
+    "gtsrb": (120, 128, 0.01, (40, 80, 100), 0.1),
 }
 
 
