@@ -2,8 +2,9 @@
 
     python -m tools.quantizer_compare model.keras data.npz --samples 100 --samples 1000 --seeds 8
 
-Both are int8, and run as TensorFlow Lite Micro computes. `p`: McNemar's exact test; how likely chance alone sets two
-that are as good as each other so far apart. Of a test set of thousands it decides what a tenth of a point is worth.
+TensorFlow Lite's is int8, ours that or `--data-type`; its files run as TensorFlow Lite Micro computes. `p`: McNemar's
+exact test; how likely chance alone sets two that are as good as each other so far apart. Of a test set of thousands it
+decides what a tenth of a point is worth.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from mcusim.system.arrays import Array
 from mcusim.system.errors import MissingToolError
 from tools.command import end
 
+INT8 = "int8"
+
 
 @dataclass(frozen=True)
 class Compared:
@@ -48,9 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise MissingToolError("TensorFlow is not installed", hint="pip install 'mcusim[train]'")
     print("points of accuracy against float, and mcusim's against TFLite's (right alone : wrong alone, p)")
     differences: list[float] = []
-    for count in options.samples or [Quantization(data_type="int8").calibration_samples]:
+    for count in options.samples or [Quantization(data_type=options.data_type).calibration_samples]:
         for seed in range(options.seeds):
-            found = compared(options.model, options.data, count, seed)
+            found = compared(options.model, options.data, count, seed, options.data_type)
             differences.append(points(found.ours, found.theirs))
             print(f"{count:>5} samples, seed {seed}   {found}", flush=True)
     told = f"mean {np.mean(differences):+.3f}, worst {min(differences):+.3f}, best {max(differences):+.3f}"
@@ -58,12 +61,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def compared(model: Path, data: Path, count: int, seed: int) -> Compared:
-    """`data`: raw x_train, y_train, x_test, y_test. `count`, `seed`: of calibration samples, as in an experiment."""
+def compared(model: Path, data: Path, count: int, seed: int, data_type: str = INT8) -> Compared:
+    """`data`: raw x_train, y_train, x_test, y_test. `count`, `seed`: of calibration samples, as in an experiment.
+    `data_type`: of ours."""
     with np.load(data) as arrays:
         x, y, x_test, y_test = (arrays[name] for name in ("x_train", "y_train", "x_test", "y_test"))
     source = read_model(model)
-    ours = quantized_graph(source, x, Quantization(data_type="int8", calibration_samples=count), labels=y, seed=seed)
+    ours = quantized_graph(source, x, Quantization(data_type=data_type, calibration_samples=count), labels=y, seed=seed)
     with tempfile.TemporaryDirectory(prefix="mcusim-compare-") as folder:
         path = Path(folder) / "theirs.tflite"
         path.write_bytes(converted(model, source.normalized(x[choose(len(x), count, y, seed)])))
@@ -104,6 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("model", type=Path, help="a classifier of Keras")
     parser.add_argument("data", type=Path, help=".npz of x_train, y_train, x_test, y_test")
     parser.add_argument("--samples", type=int, action="append", metavar="N", help="that choose scales; again for more")
+    parser.add_argument("--data-type", default=INT8, metavar="T", help="ours; TensorFlow Lite's stays int8")
     parser.add_argument("--seeds", type=int, default=1, metavar="N", help="choices of so many samples")
     return parser
 
