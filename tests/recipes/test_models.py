@@ -1,4 +1,4 @@
-"""A layer, a kernel, a number system, a model format, a data set: what becomes C."""
+"""A layer, a kernel, a number system, a model format, a data set, an architecture: what becomes C."""
 
 from __future__ import annotations
 
@@ -20,6 +20,14 @@ def _negate(keras: KerasLayer) -> list[Layer]:
 
 
 def _reshape"""
+BOTTLENECK = """\
+class BottleneckParameters(_Parameters):
+    widest: Size = 64
+    depth: Size = 3
+    dropout: Dropout = 0.0
+
+
+Parameters = TypeVar("""
 MOVE = """\
     elif kind == "negate":
         builder.add("Negate")
@@ -112,6 +120,18 @@ def test_a_data_set(tree: Tree) -> None:
     tree.imported("mcusim/datasets/__init__.py", "import cifar10, digits", "import quadrants, cifar10, digits")
     tree.test("tests/datasets/test_quadrants.py", "tests/datasets/test_datasets.py")
     assert tree.touched() == (1, 1)
+
+
+def test_an_architecture(tree: Tree) -> None:
+    table = "mcusim/training/architectures/__init__.py"
+    tree.add("architecture")
+    tree.edit("mcusim/training/parameters.py", "Parameters = TypeVar(", BOTTLENECK)
+    tree.line(table, '"mlp": Architecture(mlp),', '"mlp": Architecture(mlp), "bottleneck": Architecture(bottleneck),')
+    last = "from mcusim.training.architectures.plain"
+    tree.imported(table, last, f"from mcusim.training.architectures.bottleneck import bottleneck\n{last}")
+    tree.edit("docs/experiment.md", "| `cnn` |", "| `bottleneck` | narrower | `widest`, `depth` |\n| `cnn` |")
+    tree.test("tests/training/test_bottleneck.py", "tests/training/test_parameters.py")
+    assert tree.touched() == (3, 1)
 
 
 def test_a_search(tree: Tree) -> None:
