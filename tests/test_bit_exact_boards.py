@@ -55,7 +55,7 @@ def every_layer(data_type: str) -> tuple[Graph, Array]:
     builder = zoo()
     x = builder.samples(24)
     x[16:] *= 1000
-    return quantize(optimize(builder.graph()), x[:16], data_type), x
+    return quantize(optimize(builder.graph()), x[:16], data_type, weights="rounded"), x
 
 
 @pytest.fixture(params=board_names())
@@ -110,7 +110,7 @@ def test_what_is_rescaled_once_on_every_core(tmp_path: Path, data_type: str, cor
     builder = zoo()
     x = builder.samples(8)
     with rescaling("single"):
-        graph = quantize(optimize(builder.graph()), x, data_type, scheme="per-channel")
+        graph = quantize(optimize(builder.graph()), x, data_type, scheme="per-channel", weights="rounded")
     for name, destination in (("plain", ANYWHERE), ("chosen", Destination(core_board.chip.core, memory=USUAL))):
         answers = run_on(qemu, core_board, graph, x, tmp_path / name, destination)
         np.testing.assert_array_equal(answers, graph.run(x))

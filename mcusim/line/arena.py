@@ -10,7 +10,7 @@ asks for nothing.
 from __future__ import annotations
 
 import random
-from bisect import bisect_right
+from bisect import bisect_right, insort
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -31,10 +31,6 @@ class Request:
     last: int
     offset_bytes: int = 0
     loads: float = 0.0  # from it, about
-
-    def meets(self, other: Request) -> bool:
-        """Do both live during some step?"""
-        return self.first <= other.last and other.first <= self.last
 
 
 @dataclass(frozen=True)
@@ -229,13 +225,14 @@ def beyond(offset_bytes: int, size_bytes: int, fast_bytes: int) -> float:
 
 def _first_fit(order: list[Request]) -> int:
     """Give each request in turn the lowest offset that is free during its life; -> bytes of the arena."""
-    placed: list[Request] = []
+    placed: list[tuple[int, int, int, int]] = []  # offset, end, first and last step, the lowest before all others
     for request in order:
-        offset = 0
-        for other in sorted((b for b in placed if b.meets(request)), key=lambda b: b.offset_bytes):
-            if offset + request.size_bytes <= other.offset_bytes:
+        offset, size, first, last = 0, request.size_bytes, request.first, request.last
+        for start, end, born, died in placed:
+            if offset + size <= start:
                 break
-            offset = max(offset, other.offset_bytes + other.size_bytes)
+            if end > offset and born <= last and first <= died:
+                offset = end
         request.offset_bytes = offset
-        placed.append(request)
-    return max((request.offset_bytes + request.size_bytes for request in order), default=0)
+        insort(placed, (offset, offset + size, first, last))
+    return max((end for _, end, _, _ in placed), default=0)
