@@ -144,6 +144,21 @@ def test_what_is_wrong_with_each(
     assert len(rows) == 6 and not any("good" in row for row in rows)
 
 
+def test_what_a_meter_lacks(
+    machine: Machine, a_port: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """All that would end a run when it opens one."""
+    monkeypatch.setattr("mcusim.engines.hardware.meters.find_spec", lambda name: name if name == "serial" else None)
+    row = '[[board]]\nid = "{0}"\ntype = "nucleo_l452re_p"\nserver = "localhost:{1}"\nmeter = {{ kind = {2} }}\n'
+    meters = ['"ppk2"', '"lpm01a"', '"lpm01a", port = "/dev/none"', f'"lpm01a", port = "{a_port}"']
+    machine.write("".join(row.format(f"b{at}", at + 1, meter) for at, meter in enumerate(meters)))
+    assert execute(["hardware", "check"]) == 4
+    told = capfd.readouterr().out
+    assert "b0  the Python package of meter 'ppk2' is not installed: ppk2_api" in told and "mcusim[meters]" in told
+    assert "b1  0 meters 'lpm01a' are connected" in told and "b2  there is no '/dev/none'" in told
+    assert f"ok       b3  meter lpm01a at {a_port}" in told
+
+
 def test_no_permission_names_the_rule(
     machine: Machine, a_port: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

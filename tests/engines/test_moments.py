@@ -135,7 +135,7 @@ def test_over_the_serial_port(
     moment = Moment((what, side), times, happening(rigged, fault))
     watch(moment, monkeypatch)
     if what == "flash":
-        monkeypatch.setattr(connection, "_lacking", lambda *_: "the test says so")
+        monkeypatch.setattr(connection, "_lacking", lambda *_: connection.StaleError("the test says so"))
         monkeypatch.setattr(connection, "flash", lambda *_: moment.see(("flash", "")))
     monkeypatch.setattr(connection, "_THERE_S", 0.5)
     monkeypatch.setattr(connection, "_STARTED_S", 0.5)

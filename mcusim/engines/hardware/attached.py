@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import Field, field_validator, model_validator
 
@@ -16,7 +17,16 @@ from mcusim.system.toml_file import read_toml
 from mcusim.system.validation import Name, Place, Positive, Table, Unusable, known, validate
 
 SERVERS = ("openocd", "pyocd", "pyocd-api", "jlink", "st-util", "probe-rs")
-METERS = {"ppk2": 8, "joulescope": 2, "lpm01a": 0}  # and their digital inputs
+
+
+class _Able(NamedTuple):
+    """Of a meter: digital inputs, and what it can supply a board with."""
+
+    inputs: int
+    volts: tuple[float, float] | None = None
+
+
+METERS = {"ppk2": _Able(8, (0.8, 5.0)), "joulescope": _Able(2), "lpm01a": _Able(0, (1.8, 3.3))}
 _ADDRESS = re.compile(r"(?P<host>[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{1,5})")
 Words = Annotated[tuple[Name, ...], Field(min_length=1, max_length=50)]
 
@@ -45,11 +55,20 @@ class Meter(Table):
 
     @model_validator(mode="after")
     def _has_the_channel(self) -> Meter:
-        inputs = METERS[self.kind]
+        inputs = METERS[self.kind].inputs
         if self.channel is not None and self.channel >= inputs:
             has = f"digital inputs 0 to {inputs - 1}" if inputs else "no digital input"
             hint = "leave channel out: energy then follows from the mean power of two seconds"
             raise Unusable(f"meter {self.kind!r} has {has}, and no {self.channel}", hint)
+        return self
+
+    @model_validator(mode="after")
+    def _can_supply(self) -> Meter:
+        """It would take the nearest that it can, which a board may not survive."""
+        lowest, highest = METERS[self.kind].volts or (0.0, math.inf)
+        if not lowest <= self.supply_v <= highest:
+            what = f"meter {self.kind!r} supplies {lowest:g} to {highest:g} V, and not {self.supply_v:g}"
+            raise Unusable(what, "give supply_v in volts, as the board takes it: 3.3")
         return self
 
 
@@ -83,7 +102,7 @@ class Attached(Table):
     mount: Path | None = Field(default=None, strict=False, description="the folder where the probe's disk is mounted")
     reset: Words | None = Field(default=None, strict=False, description='a list of words: ["uhubctl", "-a", "cycle"]')
     power: Words | None = Field(default=None, strict=False, description='a list of words: ["uhubctl", "-a", "cycle"]')
-    meter: Meter | None = None
+    meter: Meter | None = Field(default=None, description='a table: { kind = "ppk2" }')
 
     @field_validator("server")
     @classmethod

@@ -10,21 +10,13 @@ from pathlib import Path
 
 from mcusim.engines.hardware.attached import Attached
 from mcusim.engines.hardware.locks import held
+from mcusim.engines.hardware.meters import look_for
 from mcusim.engines.hardware.usb import PERMISSION_HINT, Port, is_tty, port_of
-from mcusim.system.command import find
+from mcusim.engines.probe.servers import kinds
 from mcusim.system.errors import EngineError, McusimError
 
 _CONNECT_S = 0.5
 PLUG_IN = "plug in a NUCLEO-L452RE-P (USB at its ST-LINK) or a SparkFun Edge with a serial adapter"
-PROGRAMS = {"jlink": "JLinkGDBServerCLExe", "pyocd-api": "pyocd"}  # where a server's program is called otherwise
-INSTALLS = {
-    "openocd": "apt install openocd",
-    "pyocd": "pip install pyocd",
-    "pyocd-api": "pip install 'mcusim[probe]'",
-    "jlink": "install SEGGER's J-Link software",
-    "st-util": "apt install stlink-tools",
-    "probe-rs": "cargo install probe-rs-tools",
-}
 
 
 @dataclass(frozen=True)
@@ -47,6 +39,8 @@ def _of_board(board: Attached, there: Sequence[Port]) -> Iterator[Finding]:
         looks.append(lambda: _port(board, there))
     if board.server:
         looks.append(lambda: _server(board))
+    if board.meter:
+        looks.append(lambda: _meter(board, there))
     if board.mount:
         looks.append(lambda: _mount(board))
     for look in looks:
@@ -62,7 +56,17 @@ def _free(board: Attached) -> str:
 
 
 def _port(board: Attached, there: Sequence[Port]) -> str:
-    path = port_of(board, there)
+    return f"port {_usable(port_of(board, there))}"
+
+
+def _meter(board: Attached, there: Sequence[Port]) -> str:
+    assert board.meter
+    port = look_for(board.meter, there)
+    return f"meter {board.meter.kind}{f' at {_usable(port)}' if port else ''}"
+
+
+def _usable(path: str) -> str:
+    """Raises EngineError for a serial port that is not."""
     if not os.path.exists(path):
         raise EngineError(f"there is no {path!r}", hint="plug it in, or correct 'port' in the hardware map")
     if not is_tty(path):
@@ -71,13 +75,13 @@ def _port(board: Attached, there: Sequence[Port]) -> str:
         )
     if not os.access(path, os.R_OK | os.W_OK):
         raise EngineError(f"no permission to use {path!r}", hint=PERMISSION_HINT)
-    return f"port {path}"
+    return path
 
 
 def _server(board: Attached) -> str:
     assert board.server
     if board.address is None:
-        return f"server {find(PROGRAMS.get(board.server, board.server), hint=INSTALLS[board.server])}"
+        return f"server {kinds()[board.server].found()}"
     try:
         with socket.create_connection(board.address, _CONNECT_S):
             return f"a server listens at {board.server}"

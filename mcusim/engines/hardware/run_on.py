@@ -25,7 +25,7 @@ from mcusim.engines.hardware.attached import Attached
 from mcusim.engines.hardware.layers import ByLayer
 from mcusim.engines.hardware.meters import metered
 from mcusim.engines.hardware.meters.reading import Reading
-from mcusim.engines.hardware.meters.window import METERED_S, PIN, Metered, Repeating, metered_power
+from mcusim.engines.hardware.meters.window import PIN, Metered, Repeating, loose_end, metered_power
 from mcusim.engines.hardware.power import power_cycle, reset
 from mcusim.engines.shares import check_sizes
 from mcusim.system.errors import EngineError, McusimError
@@ -279,32 +279,27 @@ class _Work:
     def _measure(self, connection: Connection, reading: Reading | None, board: Attached) -> None:
         """What the board takes while it runs the first sample again and again."""
         meter, pin = board.meter, PIN in self.job.image.symbols
+        self.notes += loose_end(board, pin)
         if not reading or not meter:
-            self._note_pin(board, pin, wired=False)
             return
         able = isinstance(connection, Repeating) and connection.may_repeat()
         counted, clock_hz = self.cycles[self.cycles >= 0], connection.clock_hz
         if not isinstance(connection, Repeating) or not able or not len(counted) or not clock_hz:
             self._note(f"the meter of board {board.id!r} was not asked: nothing tells how long a sample takes there")
             return
-        self._note_pin(board, pin, wired=meter.channel is not None)
         sample, latency_s = self.job.samples[0].tobytes(), counted.mean() / clock_hz
         began = time.monotonic()
-        connection.answer(sample, 0)
-        around_s = max(0.0, time.monotonic() - began - latency_s)
-        found = metered_power(connection, reading, meter, sample, latency_s, around_s, pin)
+        try:
+            connection.answer(sample, 0)
+            around_s = max(0.0, time.monotonic() - began - latency_s)
+            found = metered_power(connection, reading, meter, sample, latency_s, around_s, pin)
+        except BoardTrouble:
+            self._note(
+                f"the meter of board {board.id!r} saw no whole run of it: energy does not follow from what it saw"
+            )
+            raise
         with self.lock:
             self.metered.append(found)
-
-    def _note_pin(self, board: Attached, pin: bool, *, wired: bool) -> None:
-        """Of a wire that nobody drives, and of a pin that nobody looks at."""
-        if pin and not wired:
-            self._note(f"the energy pin of board {board.id!r} is at no meter: the map names no channel for it")
-        if wired and not pin:
-            self._note(
-                f"the energy pin of board {board.id!r} stays low, and energy is of the mean power of {METERED_S:g} s: "
-                "[target] energy_pin = true"
-            )
 
     def _next(self) -> deque[int] | None:
         """A piece of the work; waits while another board may still give one back."""

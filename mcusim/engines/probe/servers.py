@@ -37,6 +37,7 @@ class Kind(Table):
     title: Name
     program: Name | None = None
     package: Name | None = None
+    install: Name | None = None
     chips_as: Name | None = None
     version: tuple[str, ...] = Field(default=(), strict=False)
     asked: Name | None = None
@@ -54,9 +55,10 @@ class Kind(Table):
     emulator: bool = False
 
     def found(self) -> str:
-        """The program on this machine. Raises MissingToolError."""
-        assert self.program is not None
-        return find(self.program, hint=f"install {self.title}, or start a server elsewhere and name its host:port")
+        """The program on this machine, or the package and its version. Raises MissingToolError."""
+        if self.program is None:
+            return f"{self.title} {self._version_of_package()}"
+        return find(self.program, hint=f"{self.install}; or start a server elsewhere and name its host:port")
 
     @property
     def speaks(self) -> str:
@@ -76,7 +78,7 @@ class Kind(Table):
             return version_of(self.package)
         except PackageNotFoundError:
             what = f"the Python package {self.package!r} is not installed"
-            raise MissingToolError(what, hint="pip install 'mcusim[probe]'") from None
+            raise MissingToolError(what, hint=self.install) from None
 
     def version_in(self, said: str) -> str | None:
         """None when it was another program that said this. Raises EngineError for a version that is too old."""

@@ -45,9 +45,10 @@ def connect(attached: Attached, job: Job, stop: Stop) -> Iterator[Connection]:
     image = flash_bytes(job.image)
     try:
         meant = _Meant(job.board, attached, port_of(attached), zlib.crc32(image))
-        why = _lacking(meant, job, stop)
-        if why:
-            flash(attached, image, job.board, meant.path, job.folder, stop, why)
+        lacking = _lacking(meant, job, stop)
+        if lacking:
+            first = "is it powered, and is that its port? Else " if isinstance(lacking, SilentError) else ""
+            flash(attached, image, job.board, meant.path, job.folder, stop, lacking.what, first)
         with opened(meant, job, stop, _STARTED_S) as connection:
             connection.begin()
             yield connection
@@ -87,13 +88,13 @@ class _Meant:
 _FLASH = "let mcusim flash it: flash = .. and mount = .. of the board in the hardware map (docs/serial.md)"
 
 
-def _lacking(meant: _Meant, job: Job, stop: Stop) -> str | None:
+def _lacking(meant: _Meant, job: Job, stop: Stop) -> EngineError | None:
     """Why the board does not run the image of the job yet; None where it does."""
     try:
         with opened(meant, job, stop, _THERE_S, speed_up=False):
             return None
     except (StaleError, SilentError) as error:
-        return error.what
+        return error
 
 
 @contextmanager

@@ -45,6 +45,13 @@ def test_an_input_that_it_has_not(kind: str, channel: int) -> None:
     assert "leave channel out" in (caught.value.hint or "")
 
 
+@pytest.mark.parametrize(("kind", "supply_v"), [("ppk2", 33.0), ("ppk2", 0.5), ("lpm01a", 5.0)])
+def test_a_voltage_that_it_cannot_give(kind: str, supply_v: float) -> None:
+    """Nor is the nearest one given to a board."""
+    with pytest.raises(ConfigurationError, match=f"supplies .* V, and not {supply_v:g}"):
+        validate(Meter, {"kind": kind, "supply_v": supply_v}, Place("map.toml"))
+
+
 def module(monkeypatch: pytest.MonkeyPatch, name: str, **members: Any) -> None:
     made = ModuleType(name)
     vars(made).update(members)
@@ -217,22 +224,27 @@ class Long(Toy):
     shorter: float = 1.0
     repeats = True
 
+    trouble: Exception | None = None
+
     def may_repeat(self) -> bool:
         return self.repeats
 
     def repeat(self, sample: bytes, times: int, lasts_s: float) -> None:
         assert lasts_s == times * 100 / 50_000
+        if self.trouble:
+            raise self.trouble
         time.sleep(lasts_s * self.shorter)
 
 
 class LongToys(Toys):
     shorter = 1.0
     repeats = True
+    in_trouble: Exception | None = None
 
     @contextmanager
     def connect(self, board: Attached, job: Any, stop: Any) -> Iterator[Toy]:
         toy = Long(self, board.id, stop, clock_hz=50_000.0)
-        toy.shorter, toy.repeats = self.shorter, self.repeats
+        toy.shorter, toy.repeats, toy.trouble = self.shorter, self.repeats, self.in_trouble
         yield toy
 
 
@@ -291,6 +303,16 @@ def test_one_that_ends_too_soon_is_not_believed(meter: Played, tmp_path: Path) -
     execution = run(tmp_path, toys)
     assert "was done after" in str(execution.trouble) and len(execution.indices) == 5 and not execution.complete
     assert execution.silicon and not execution.silicon.metered
+
+
+def test_one_that_goes_away_meanwhile_is_told(meter: Played, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All samples are there, so nothing is left to do but to say why energy is of the board's file."""
+    monkeypatch.setattr(running, "_REMEDIES", ())
+    toys = LongToys()
+    toys.in_trouble = running.BoardTrouble("it is silent")
+    execution = run(tmp_path, toys)
+    assert execution.complete and execution.silicon and not execution.silicon.metered
+    assert any("saw no whole run" in note for note in execution.notes)
 
 
 @pytest.mark.parametrize("knows", [False, None])

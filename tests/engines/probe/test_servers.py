@@ -157,7 +157,7 @@ def test_one_that_is_not_there(log: Path) -> None:
     board = Attached(id="b", type="nucleo_l452re_p", server="openocd")
     with pytest.raises(MissingToolError, match="openocd") as caught, served(board, "c", log, never):
         pass
-    assert "install OpenOCD" in str(caught.value.hint) and not log.exists()
+    assert "apt install openocd" in str(caught.value.hint) and not log.exists()
 
 
 def test_one_that_runs_elsewhere_is_not_started(log: Path) -> None:

@@ -227,8 +227,9 @@ def test_nobody_there(nucleo: Board, rig: Rig, tmp_path: Path, monkeypatch: pyte
     rigged = rig(nucleo)
     rigged.standin.end()
     monkeypatch.setattr(connection, "_THERE_S", 0.2)
-    with pytest.raises(EngineError, match=r"has to be flashed \(nobody answers on .*tty\)"):
+    with pytest.raises(EngineError, match=r"has to be flashed \(nobody answers on .*tty\)") as caught:
         over(rigged, 8, tmp_path)
+    assert (caught.value.hint or "").startswith("is it powered")
 
 
 def test_a_board_without_a_console(nucleo: Board, build_folder: Path) -> None:

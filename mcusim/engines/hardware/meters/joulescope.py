@@ -12,6 +12,7 @@ from mcusim.engines.hardware.meters.reading import METER, Reading, Trace
 from mcusim.system.errors import EngineError
 
 NAME = "joulescope"
+PACKAGE, HAS_PORT = "joulescope", False
 INSTALL = "pip install 'mcusim[meters]'"
 _INPUTS = ("current_lsb", "voltage_lsb")
 

@@ -13,6 +13,7 @@ from mcusim.engines.hardware.usb import PERMISSION_HINT
 from mcusim.system.errors import EngineError
 
 NAME = "lpm01a"
+PACKAGE, HAS_PORT = "serial", True
 INSTALL = "pip install 'mcusim[hardware]'"
 _ANSWER_S = 2.0
 _RATE_HZ = 1000.0

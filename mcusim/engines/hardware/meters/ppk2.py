@@ -14,6 +14,7 @@ from mcusim.engines.hardware.meters.reading import METER, Reading, Trace, meter_
 from mcusim.system.errors import EngineError
 
 NAME = "ppk2"
+PACKAGE, HAS_PORT = "ppk2_api", True
 INSTALL = "pip install 'mcusim[meters]'"
 _SETTLE_S, _POLL_S = 0.2, 0.005
 _RATE_HZ, _SAMPLE_BYTES = 100_000.0, 4

@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
-from mcusim.engines.hardware.attached import Meter
+from mcusim.engines.hardware.attached import Attached, Meter
 from mcusim.engines.hardware.meters.reading import METER, Reading, Trace, sane
 from mcusim.system.errors import EngineError
 
@@ -40,6 +40,17 @@ class Metered(NamedTuple):
 
     power_w: float
     energy_j: float | None = None
+
+
+def loose_end(board: Attached, pin: bool) -> tuple[str, ...]:
+    """What a reader of the report should know of a pin that nobody looks at, or of a wire that nobody drives."""
+    wired = board.meter is not None and board.meter.channel is not None
+    if pin and not wired:
+        return (f"the energy pin of board {board.id!r} is at no meter: the map names no channel for it",)
+    if wired and not pin:
+        what = f"the energy pin of board {board.id!r} stays low, and energy is of the mean power of {METERED_S:g} s"
+        return (f"{what}: [target] energy_pin = true",)
+    return ()
 
 
 def metered_power(
