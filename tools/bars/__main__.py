@@ -10,12 +10,14 @@ from pathlib import Path
 
 from mcusim.system.errors import ConfigurationError, MissingToolError
 from mcusim.system.toolchain import find_arm_tool, version_line
-from tools.bars import accuracy, graphs, house, kernels, models, timing
+from tools.bars import accuracy, boards, graphs, house, kernels, models, timing
 from tools.bars.group import Group, NotHere, Place
 from tools.bars.rows import KEPT_WITH, Row, Verdict, read, shown, verdicts, without_kept, write
 from tools.command import end
 
-GROUPS = tuple(group for module in (timing, house, kernels, accuracy, models, graphs) for group in module.GROUPS)
+GROUPS = tuple(
+    group for module in (timing, house, kernels, accuracy, models, boards, graphs) for group in module.GROUPS
+)
 BROKEN = 7
 
 

@@ -148,7 +148,7 @@ class Connected:
         began = time.monotonic()
         if not self.breaks:
             self._sleep(max(self.pace_s * _LATER, _LEAST_S))
-        until = time.monotonic() + lasts_s + self.job.stall_s
+        until, early = time.monotonic() + lasts_s + self.job.stall_s, False
         while True:
             box = self._looked(until)
             if box is None:
@@ -156,8 +156,10 @@ class Connected:
             if box.state == boxes.FAULT:
                 raise self._fault(box, index)
             if box.state in (boxes.WANTED, boxes.DONE):
-                self.pace_s = max(self.pace_s, time.monotonic() - began)
+                if early:  # else how long was slept is told, and longer each time
+                    self.pace_s = max(self.pace_s, time.monotonic() - began)
                 return box
+            early = True
             if self.breaks:
                 self.target.go()  # it rang for a text, or somebody stopped it
 

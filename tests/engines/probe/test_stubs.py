@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,17 +17,15 @@ from mcusim.boards.board import Board
 from mcusim.boards.load import load_board
 from mcusim.engines import ENGINES
 from mcusim.engines.engine import Execution
-from mcusim.engines.probe.servers import _free_ports, _listens
-from mcusim.engines.qemu.installation import find_qemu
+from mcusim.engines.probe.servers import _free_ports
 from mcusim.engines.renode.installation import find_installation, surroundings
 from mcusim.engines.renode.process import overlay
 from mcusim.line.build import Firmware
 from mcusim.system.arrays import Array
 from mcusim.system.assets import PLATFORMS
-from mcusim.system.command import start, stop
 from mcusim.testing.session import Session
+from tests.engines.probe.stubs import listening, qemu, without_its_registers
 from tests.jobs import HANGS_IN_5, ended_by, run
-from tests.processes import wait_for
 from tests.tflite_files import dense_file
 from tests.tiny_library import build_library, expected, library, samples
 
@@ -39,26 +36,7 @@ INPUTS = samples(20)
 @pytest.fixture
 def in_qemu(nucleo: Board) -> Board:
     """The board without the registers that QEMU's STM32F405 has not."""
-    return nucleo.model_copy(update={"start_up": [], "chip": nucleo.chip.model_copy(update={"debug": None})})
-
-
-@contextmanager
-def listening(command: list[str], port: int, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
-    process = start(command, environment=environment, stdin=subprocess.PIPE)
-    try:
-        wait_for(lambda: _listens(port))
-        yield process
-    finally:
-        stop([process])
-        assert process.stdin
-        process.stdin.close()
-
-
-@contextmanager
-def qemu(port: int) -> Iterator[subprocess.Popen[bytes]]:
-    machine = ["-M", "netduinoplus2", "-display", "none", "-serial", "none", "-monitor", "none", "-nodefaults"]
-    with listening([find_qemu(), *machine, "-gdb", f"tcp:127.0.0.1:{port}", "-S"], port) as process:
-        yield process
+    return without_its_registers(nucleo)
 
 
 @pytest.fixture

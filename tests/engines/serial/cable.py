@@ -90,7 +90,7 @@ class Cable(threading.Thread):
         """False when `fd` is there no more. `before`: the rates before it was seen to have something."""
         now = self._rates()
         rates = before if before[0] == before[1] else now
-        if self.paced:
+        if self.paced and any(rates):  # neither end has told its rate yet
             self._free_at += 10 * len(data) / max(rates)
             time.sleep(max(0.0, self._free_at - time.monotonic()))
         if self._happens("stall", self.stall):

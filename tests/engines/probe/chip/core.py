@@ -25,7 +25,7 @@ _COMPARATORS, _TRCENA, _VC_CORERESET = 6, 1 << 24, 1
 _DEBUGEN, _HALT, _STEP = 1, 2, 4
 _HALTED, _BKPT, _VCATCH = 1, 2, 8  # in DFSR
 _DEVICES, _SYSTEM, _PAGE, _NOWHERE = (0x40000000, 0x20000000), (0xE0000000, 0x00100000), 0x1000, 0xFFFFFFFE
-_SLICE_US = 2000
+_SLICE = 50_000  # instructions; a stop by the clock, from another thread, is not always where the core was
 _VENDORS = 0xE0040000  # debug registers of the chip
 _BREAKPOINT = 7  # exception of QEMU's core
 ROM_TABLE = 0xE00FF000
@@ -262,9 +262,9 @@ class Chip:
         if not self.halted and not self.in_reset and not self._locked:
             self._go()
 
-    def _go(self, count: int = 0) -> None:
+    def _go(self, count: int = _SLICE) -> None:
         try:
-            self.uc.emu_start(self.core_register(15) | 1, _NOWHERE, 0 if count else _SLICE_US, count)
+            self.uc.emu_start(self.core_register(15) | 1, _NOWHERE, 0, count)
         except unicorn.UcError as error:
             print(f"locked up at 0x{self.core_register(15):08x}: {error}")
             self._locked = True
