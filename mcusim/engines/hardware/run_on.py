@@ -279,7 +279,8 @@ class _Work:
     def _measure(self, connection: Connection, reading: Reading | None, board: Attached) -> None:
         """What the board takes while it runs the first sample again and again."""
         meter, pin = board.meter, PIN in self.job.image.symbols
-        self.notes += loose_end(board, pin)
+        for text in loose_end(board, pin):
+            self._note(text)
         if not reading or not meter:
             return
         able = isinstance(connection, Repeating) and connection.may_repeat()

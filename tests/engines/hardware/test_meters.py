@@ -74,6 +74,7 @@ class Kit:
     told: list[Any]
     words: list[int]
     with_inputs = True
+    calibrated: bool | None = True
 
     def __init__(self, port: str) -> None:
         type(self).told = [port]
@@ -81,6 +82,9 @@ class Kit:
 
     def __getattr__(self, name: str) -> Any:
         return lambda *values: self.told.append((name, *values))
+
+    def get_modifiers(self) -> bool | None:
+        return self.calibrated
 
     def get_data(self) -> bytes:
         found, self.bytes = self.bytes[:3], self.bytes[3:]
@@ -121,6 +125,31 @@ def test_ppk2_with_a_pin(kit: type[Kit]) -> None:
     meter = Meter(kind="ppk2", port="/dev/x", channel=0)
     with metered(meter) as reading, pytest.raises(EngineError, match="this ppk2-api tells no digital inputs"):
         reading.trace(READ_S)
+
+
+def test_what_a_package_raises_is_no_bug(kit: type[Kit], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor is it the folder for results that cannot be written."""
+    meter = Meter(kind="ppk2", port="/dev/x")
+
+    def gone(*_: object) -> Any:
+        raise OSError(5, "Input/output error \x1b[31m")
+
+    with metered(meter) as reading:
+        monkeypatch.setattr(kit, "get_data", gone)
+        monkeypatch.setattr(kit, "toggle_DUT_power", gone, raising=False)
+        with pytest.raises(EngineError, match=r"meter 'ppk2': .*Input/output error [^\x1b]*$") as caught:
+            reading.trace(READ_S)
+    assert caught.value.where and caught.value.hint
+    monkeypatch.setattr(kit, "__init__", gone)
+    with pytest.raises(EngineError, match="Input/output error"), metered(meter):
+        pass
+
+
+def test_a_kit_without_calibration(kit: type[Kit]) -> None:
+    """Its package goes on with numbers of no kit at all."""
+    kit.calibrated = None
+    with pytest.raises(EngineError, match="does not tell its calibration"), metered(Meter(kind="ppk2", port="/dev/x")):
+        pass
 
 
 class Scope:

@@ -6,15 +6,17 @@ None was at hand: they follow what their makers write, and tests play the other 
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Protocol
 
 from mcusim.engines.hardware.attached import Meter
 from mcusim.engines.hardware.meters import joulescope, lpm01a, ppk2
-from mcusim.engines.hardware.meters.reading import METER, OpenMeter, Reading, meter_port
+from mcusim.engines.hardware.meters.reading import METER, OpenMeter, Reading, Trace, meter_port
 from mcusim.engines.hardware.usb import Port
-from mcusim.system.errors import MissingToolError
+from mcusim.system.errors import EngineError, McusimError, MissingToolError
+from mcusim.system.names import printable
 
 
 class Member(Protocol):
@@ -34,15 +36,42 @@ METERS: dict[str, Member] = {one.NAME: one for one in (ppk2, joulescope, lpm01a)
 def metered(meter: Meter) -> Iterator[Reading]:
     """Supplies the board where the meter does, as long as it is open.
 
-    Raises MissingToolError without its package, EngineError when it does not answer.
+    Raises MissingToolError without its package, EngineError when it does not answer; so does what it gives.
     """
     member = METERS[meter.kind]
     with ExitStack() as stack:
-        try:
+        with _told(member):
             reading = stack.enter_context(member.open(meter))
-        except ImportError:
-            raise _lacks(member) from None
-        yield reading
+        try:
+            yield _Guarded(reading, member)
+        finally:
+            with suppress(OSError):  # it has told all, and may be gone
+                stack.close()
+
+
+@contextmanager
+def _told(member: Member) -> Iterator[None]:
+    """Packages of others, and the system below them, raise what they like."""
+    try:
+        yield
+    except McusimError:
+        raise
+    except ImportError:
+        raise _lacks(member) from None
+    except Exception as error:
+        words = printable(" ".join(str(error).split()) or type(error).__name__)
+        hint = "is it plugged in, yours to use, and nobody else's? mcusim hardware check looks for it"
+        raise EngineError(f"meter {member.NAME!r}: {words}", where=METER, hint=hint) from error
+
+
+@dataclass(frozen=True)
+class _Guarded:
+    reading: Reading
+    member: Member
+
+    def trace(self, seconds: float) -> Trace:
+        with _told(self.member):
+            return self.reading.trace(seconds)
 
 
 def look_for(meter: Meter, there: Sequence[Port]) -> str | None:

@@ -25,7 +25,9 @@ def open(meter: Meter) -> Iterator[Reading]:
     from ppk2_api.ppk2_api import PPK2_API
 
     kit = PPK2_API(meter_port(meter))
-    kit.get_modifiers()
+    if not kit.get_modifiers():  # else it goes on with numbers of no kit at all
+        hint = "is a Power Profiler Kit II at that port? Plug it in anew"
+        raise EngineError("meter 'ppk2' does not tell its calibration", where=METER, hint=hint)
     kit.set_source_voltage(round(meter.supply_v * 1000))
     kit.use_source_meter()
     kit.toggle_DUT_power("ON")

@@ -48,8 +48,9 @@ def loose_end(board: Attached, pin: bool) -> tuple[str, ...]:
     if pin and not wired:
         return (f"the energy pin of board {board.id!r} is at no meter: the map names no channel for it",)
     if wired and not pin:
-        what = f"the energy pin of board {board.id!r} stays low, and energy is of the mean power of {METERED_S:g} s"
-        return (f"{what}: [target] energy_pin = true",)
+        return (
+            f"the energy pin of board {board.id!r} stays low: [target] energy_pin = true lets the firmware raise it",
+        )
     return ()
 
 
