@@ -264,7 +264,7 @@ class Target(Table):
     stall_s: Seconds = 60.0
     hardware: Path | None = Field(default=None, strict=False, description="the path of a hardware map")
     layers: bool = False
-    energy_pin: bool = False
+    energy_pin: bool = Field(default=False, description="true or false; which pin it is, the file of the board says")
     wait_s: Annotated[float, Field(ge=0, le=LONGEST_S, allow_inf_nan=False)] = Field(
         default=0.0, description="a number of seconds from 0, up to a week"
     )
