@@ -51,10 +51,11 @@ Run = Callable[[Array], Execution]
 
 @dataclass
 class Beside:
-    """Milliseconds of each round: a sample, both ways; all else of ours; flashing, where there is some."""
+    """Milliseconds of each round: a sample, both ways; our CPU for one, of this process; all else; flashing, if any."""
 
     model: list[float] = field(default_factory=list)
     ours: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
     start: list[float] = field(default_factory=list)
     flash: list[float] = field(default_factory=list)
 
@@ -65,7 +66,8 @@ class Beside:
 
     def told(self, name: str) -> list[str]:
         pairs = [ours - model for ours, model in zip(self.ours, self.model, strict=True)]
-        rows = {"model": self.model, "with it": self.ours, "of a pair": pairs, "start": self.start, "flash": self.flash}
+        rows = {"model": self.model, "with it": self.ours, "of a pair": pairs, "our CPU": self.cpu}
+        rows |= {"start": self.start, "flash": self.flash}
         each = [
             f"  {what:<10} min {min(ms):9.2f}  median {statistics.median(ms):9.2f} ms"
             for what, ms in rows.items()
@@ -75,9 +77,10 @@ class Beside:
 
 
 class _Timed(NamedTuple):
-    """Milliseconds of a sample, and of all else."""
+    """Milliseconds of a sample, by the clock and of our CPU, and of all else."""
 
     each: float
+    cpu: float
     start: float
     answers: Array
 
@@ -85,11 +88,11 @@ class _Timed(NamedTuple):
 def _timed(way: Run, inputs: Array) -> _Timed:
     took = []
     for count in (FEW, len(inputs)):
-        began = time.monotonic()
+        began = np.array((time.monotonic(), time.process_time()))
         answers = way(inputs[:count]).answers
-        took.append((time.monotonic() - began) * 1e3)
-    each = (took[1] - took[0]) / (len(inputs) - FEW)
-    return _Timed(each, took[0] - FEW * each, answers)
+        took.append((np.array((time.monotonic(), time.process_time())) - began) * 1e3)
+    each, cpu = (float(ms) for ms in (took[1] - took[0]) / (len(inputs) - FEW))
+    return _Timed(each, cpu, float(took[0][0]) - FEW * each, answers)
 
 
 def _round(found: Beside, ours: Run, model: Run, inputs: Array, *, turned: bool) -> None:
@@ -98,6 +101,7 @@ def _round(found: Beside, ours: Run, model: Run, inputs: Array, *, turned: bool)
     if not np.array_equal(timed[ours].answers, timed[model].answers):
         raise EngineError("both ways have other answers", hint="mcusim run --engine names both: it tells the samples")
     found.ours.append(timed[ours].each)
+    found.cpu.append(timed[ours].cpu)
     found.start.append(timed[ours].start)
     found.model.append(timed[model].each)
 
