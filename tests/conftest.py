@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Iterator
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -19,6 +20,7 @@ from tests.required import skip_or_fail
 
 GOLDEN = Path(__file__).parent / "golden"
 EXAMPLES = Path(__file__).parents[1] / "examples"
+WITH_KERAS = "with Keras"
 
 # A busy machine may take any time for an example; the same examples every time.
 settings.register_profile("busy machine", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
@@ -78,13 +80,32 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """On several cores: files with many tests first, as xdist deals them out by itself; but recipes, few and long,
-    before all others, or one core would be busy with them when the rest is done. On one core the order asked for stays.
+    """On several cores: files with many tests first, as xdist deals them out by itself; but recipes, few and long, and
+    those of Keras, which are for one core, before all others, or it would be busy with them when the rest is done. On
+    one core the order asked for stays.
     """
     if not hasattr(config, "workerinput"):
         return
     tests = Counter(item.path for item in items)
-    items.sort(key=lambda item: (item.path.parent.name != "recipes", -tests[item.path], item.path))
+    first = {"recipes": 0, WITH_KERAS: 1}
+    items.sort(key=lambda item: (first.get(_dealt_by(item.nodeid), 2), -tests[item.path], item.path))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """On several cores all files that import Keras go to one of them: each takes 4 s and much memory to import it."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByFramework(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return WITH_KERAS if _dealt_by(nodeid) == WITH_KERAS else super()._split_scope(nodeid)
+
+    return ByFramework(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+def _dealt_by(nodeid: str) -> str:
+    folder, _, file = nodeid.partition("::")[0].rpartition("/")
+    return WITH_KERAS if folder == "tests/training" or file.startswith("test_keras") else folder.rpartition("/")[2]
 
 
 @pytest.hookimpl(tryfirst=True)

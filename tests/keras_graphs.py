@@ -7,15 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 from hypothesis import strategies as st
 
 from mcusim.models import read_model
 from mcusim.models.source import Source
 from mcusim.system.records import fields_of, records_of
-
-keras = pytest.importorskip("keras", reason="Keras is not installed: pip install 'mcusim[train]'")
-L, ops = keras.layers, keras.ops
+from tests.live_keras import L, keras, ops
 
 SAMPLES = 3
 

@@ -13,11 +13,9 @@ from mcusim.line.optimize import optimize
 from mcusim.models import read_model
 from mcusim.system.errors import ModelError
 from mcusim.system.records import records_of
-from tests.live_keras import graph_of
+from tests.live_keras import L, graph_of, keras
 
 pytestmark = pytest.mark.train
-keras = pytest.importorskip("keras", reason="Keras is not installed: pip install 'mcusim[train]'")
-L = keras.layers
 
 
 def randomize(model: Any, seed: int = 0) -> Any:

@@ -14,11 +14,9 @@ from mcusim.models.keras.activations import ACTIVATIONS, chosen_activation
 from mcusim.models.keras.layer import KerasLayer
 from mcusim.numbers.functions import Function
 from mcusim.system.errors import ModelError
-from tests.live_keras import graph_of
+from tests.live_keras import L, graph_of, keras
 
 pytestmark = pytest.mark.train
-keras = pytest.importorskip("keras", reason="Keras is not installed: pip install 'mcusim[train]'")
-L = keras.layers
 
 EXTREME = np.concatenate(
     [
@@ -75,9 +73,16 @@ def test_a_layer_of_its_own(make: Callable[[], Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "activation", ["tanh", L.LeakyReLU(negative_slope=0.1), L.ReLU(max_value=2.0), L.ELU(alpha=2.0)]
+    "make",
+    [
+        lambda: "tanh",
+        lambda: L.LeakyReLU(negative_slope=0.1),
+        lambda: L.ReLU(max_value=2.0),
+        lambda: L.ELU(alpha=2.0),
+    ],
 )
-def test_the_activation_of_another_layer(activation: Any) -> None:
+def test_the_activation_of_another_layer(make: Callable[[], Any]) -> None:
+    activation = make()
     model = keras.Sequential([keras.Input((9, 3)), L.Conv1D(4, 3, activation=activation), L.Flatten(), L.Dense(2)])
     x = np.random.default_rng(0).normal(size=(16, 9, 3)).astype(np.float32) * 3
     expected = np.asarray(model(x, training=False))

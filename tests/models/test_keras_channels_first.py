@@ -6,11 +6,10 @@ from typing import Any
 
 import pytest
 
+from tests.live_keras import L, keras
 from tests.models.test_keras import check_equal
 
 pytestmark = pytest.mark.train
-keras = pytest.importorskip("keras", reason="Keras is not installed: pip install 'mcusim[train]'")
-L = keras.layers
 
 
 def first(kind: Any, *given: Any, **settings: Any) -> Any:

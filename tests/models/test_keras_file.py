@@ -15,10 +15,9 @@ import pytest
 
 from mcusim.models import read_model
 from mcusim.system.errors import ModelError
+from tests.live_keras import L, keras
 
 pytestmark = pytest.mark.train
-keras = pytest.importorskip("keras", reason="Keras is not installed: pip install 'mcusim[train]'")
-L = keras.layers
 
 
 @pytest.fixture

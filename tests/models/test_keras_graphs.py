@@ -13,11 +13,9 @@ from hypothesis import strategies as st
 
 from mcusim.system.errors import ModelError
 from tests.keras_graphs import check_equal, models
-from tests.live_keras import source_of
+from tests.live_keras import L, keras, ops, source_of
 
 pytestmark = pytest.mark.train
-keras = pytest.importorskip("keras", reason="Keras is not installed: pip install 'mcusim[train]'")
-L, ops = keras.layers, keras.ops
 
 SAMPLES = 3
 EXAMPLES = int(os.environ.get("MCUSIM_GRAPHS", "8"))

@@ -14,11 +14,9 @@ import pytest
 from mcusim.line.optimize import optimize
 from mcusim.models import read_model
 from mcusim.system.errors import ModelError
-from tests.live_keras import graph_of
+from tests.live_keras import L, graph_of, keras
 
 pytestmark = pytest.mark.train
-keras = pytest.importorskip("keras", reason="Keras is not installed: pip install 'mcusim[train]'")
-L = keras.layers
 
 
 def check(model: Any) -> None:

@@ -10,12 +10,10 @@ import pytest
 
 from mcusim.line.optimize import optimize
 from mcusim.system.errors import ModelError
-from tests.live_keras import graph_of
+from tests.live_keras import L, graph_of, keras
 from tests.models.test_keras import check_equal, randomize
 
 pytestmark = pytest.mark.train
-keras = pytest.importorskip("keras", reason="Keras is not installed: pip install 'mcusim[train]'")
-L = keras.layers
 
 LAYERS: list[Callable[[], Any]] = [
     L.LayerNormalization,

@@ -8,12 +8,10 @@ from typing import Any
 import pytest
 
 from mcusim.system.errors import ModelError
-from tests.live_keras import graph_of
+from tests.live_keras import L, graph_of, keras
 from tests.models.test_keras import check_equal
 
 pytestmark = pytest.mark.train
-keras = pytest.importorskip("keras", reason="Keras is not installed: pip install 'mcusim[train]'")
-L = keras.layers
 
 SERIES: list[Callable[[], Any]] = [
     lambda: L.Conv1D(5, 3, dilation_rate=2),
