@@ -3,11 +3,10 @@
 from collections.abc import Hashable
 
 from mcusim.approximate import channels, dead_channels, operands, rows
-from mcusim.approximate.approximation import MOST_BYTES, Approximation, Reduced, Wanted
+from mcusim.approximate.approximation import Approximation, Memory, Reduced, Wanted
 from mcusim.graph import Graph
 from mcusim.system.arrays import Array
 from mcusim.system.errors import DataError
-from mcusim.system.remembered import Remembered
 
 # In the order in which they are made: what costs nothing comes first.
 APPROXIMATIONS: tuple[Approximation, ...] = (dead_channels, channels, rows, operands)
@@ -17,7 +16,7 @@ def approximated(
     graph: Graph,
     samples: Array,
     wanted: Wanted,
-    memory: Remembered | None = None,
+    memory: Memory | None = None,
     origin: Hashable = None,
     *,
     on_integers: bool = False,
@@ -41,8 +40,9 @@ def approximated(
         hint = "give training samples: x_train in the data set"
         raise DataError("approximations need calibration samples", hint=hint)
     made_by = (origin, wanted.significance, wanted.compensation, wanted.seed)
-    remembered = memory or Remembered(MOST_BYTES)
-    made = Reduced(graph, graph, samples, skipped=graph.skipped, memory=remembered, made_by=made_by)
+    known = memory or Memory()
+    exact = known.steps.do((origin, "exact"), lambda: graph, lambda one: 4 * one.parameters)  # known by its layers
+    made = Reduced(exact, exact, samples, skipped=graph.skipped, memory=known, made_by=made_by)
     for approximation in own:
         made = approximation.reduce(made, wanted)
     return made.told()

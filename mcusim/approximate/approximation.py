@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 import numpy as np
 
@@ -24,6 +24,10 @@ Degree = int | float  # so many; or a share, where it is no whole number
 Significance = Literal["obs", "paper", "magnitude", "random"]
 Compensation = Literal["least-squares", "bias", "none"]
 MOST_BYTES = 2**27  # of steps that are remembered: some hundred small networks
+MOST_BYTES_SEEN = 2**28  # of what calibration samples told of their graphs
+
+
+Seen = TypeVar("Seen")
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,14 @@ class Wanted:
 
 
 @dataclass(frozen=True, eq=False)
+class Memory:
+    """Of graphs that others have made: `steps` are small, and what was `seen` of samples on the way is large."""
+
+    steps: Remembered = field(default_factory=lambda: Remembered(MOST_BYTES))
+    seen: Remembered = field(default_factory=lambda: Remembered(MOST_BYTES_SEEN))
+
+
+@dataclass(frozen=True, eq=False)
 class Reduced:
     """A graph on its way. `exact`: as it was. `kept`: of layers that lost filters, which of their own are left.
 
@@ -77,18 +89,22 @@ class Reduced:
     kept: Mapping[str, Array] = field(default_factory=dict)
     skipped: tuple[Skipped, ...] = ()
     notes: tuple[str, ...] = ()
-    memory: Remembered = field(default_factory=lambda: Remembered(MOST_BYTES))
+    memory: Memory = field(default_factory=Memory)
     made_by: tuple[Hashable, ...] = (None,)
 
     def step(self, told: Hashable, make: Callable[[], Reduced | str]) -> Reduced | str:
         """What `make` makes of this, unless it was made before. `told`: all else that it depends on."""
         key = (*self.made_by, told)
-        found = self.memory.do(key, make, lambda one: 0 if isinstance(one, str) else 4 * one.graph.parameters)
+        found = self.memory.steps.do(key, make, lambda one: 0 if isinstance(one, str) else 4 * one.graph.parameters)
         return found if isinstance(found, str) else replace(found, notes=self.notes, made_by=key)
 
-    def remembered(self, told: Hashable, make: Callable[[], Array]) -> Array:
-        """Of the exact graph and the samples."""
-        return self.memory.do((self.made_by[:1], told), make, lambda array: array.nbytes)
+    def learned(self, told: Hashable, make: Callable[[], Seen]) -> Seen:
+        """Of layers, by the samples. `told`: all that it depends on, layers as they are: no two are equal."""
+        return self.memory.steps.do((self.made_by[:1], told), make, bytes_of)
+
+    def seen(self, told: Hashable, make: Callable[[], Seen]) -> Seen:
+        """The same, where it is large."""
+        return self.memory.seen.do((self.made_by[:1], told), make, bytes_of)
 
     def filters_of(self, name: str) -> Array:
         """Of a layer, by their places in the exact one."""
@@ -127,6 +143,16 @@ class Approximation(Protocol):
 
         Raises ConfigurationError for a layer that is named by the user and cannot be approximated so.
         """
+
+
+def bytes_of(seen: object) -> int:
+    """Of an array, of several, or of those of an object."""
+    if isinstance(seen, np.ndarray):
+        return seen.nbytes
+    if isinstance(seen, tuple):
+        return sum(map(bytes_of, seen))
+    told = seen if isinstance(seen, Mapping) else getattr(seen, "__dict__", {})
+    return sum(map(bytes_of, told.values()))
 
 
 def refuse(degrees: Degrees, layer: str, kind: str, reason: str) -> None:

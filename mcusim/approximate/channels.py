@@ -55,8 +55,11 @@ def _path(graph: Graph, layer: Layer, *, named: bool) -> Path | str:
 
 def _without(made: Reduced, path: Path, count: int, wanted: Wanted) -> Reduced:
     moments = {name: moments_of(made, name) for name in path.readers}
-    readings = [reading_of(made.graph, name, own) for name, own in moments.items()]
-    kept = np.setdiff1d(np.arange(path.channels), order(readings, path.channels, count, wanted))
+
+    def ranked() -> Array:
+        return order([reading_of(made.graph, name, own) for name, own in moments.items()], path.channels, wanted)
+
+    kept = np.sort(made.learned((NAME, path, made.made_by), ranked)[count:])
     graph = only(made.graph, path, kept)
     new = {}
     for name, own in moments.items():

@@ -7,9 +7,8 @@ same how far below zero they are, as long as they are.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property
 
 import numpy as np
 
@@ -25,6 +24,7 @@ SAMPLES_AT_ONCE = 50
 MOST_INPUTS = 4096  # of a sum: time rises with the third power, memory with the second
 RIDGE = 1e-3  # share of the mean variance of inputs by which old weights are held
 ROUNDS = 8  # of a fit, in each of which it is known better which sums are below zero
+AT_ONCE = 4096  # positions, which stay in the processor's cache
 CHANCE = 0.1  # likewise, for as many inputs as positions
 
 
@@ -33,7 +33,7 @@ class Moments:
     """Of K inputs and F sums, over `count` positions.
 
     `active`: share of sums that are above zero, where an activation limits the others; else 1. `limited`: in that case
-    inputs (positions, K) and exact sums (positions, F) themselves.
+    what all of this is of.
     """
 
     count: int
@@ -42,7 +42,7 @@ class Moments:
     sums: Array
     cross: Array
     active: Array
-    limited: tuple[Array, Array] | None = None
+    limited: Pairs | None = None
 
     @property
     def ridge(self) -> float:
@@ -52,43 +52,72 @@ class Moments:
 
 def moments_of(made: Reduced, name: str) -> Moments:
     """Of a layer that both graphs have."""
-    own = made.graph[name]
-    filters = made.filters_of(name)
-    assert isinstance(own, WeightedSum)
-    size, limited = own.kernel[0].size, own.activation.nonnegative
-    products, cross = np.zeros((size, size)), np.zeros((size, len(filters)))
-    pairs = []
-    for x, y in _pairs(made, name, filters):
-        products += x.T @ x
-        cross += x.T @ y
-        pairs.append((x, y))
-    inputs, exact = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
-    mean, sums = (both.mean(axis=0, dtype=np.float64) for both in (inputs, exact))
-    return Moments(
-        len(inputs),
-        mean,
-        products / len(inputs) - np.outer(mean, mean),
-        sums,
-        cross / len(inputs) - np.outer(mean, sums),
-        (exact > 0).mean(axis=0) if limited else np.ones(len(filters)),
-        (inputs, exact) if limited else None,
-    )
+    pairs = Pairs(made, name)
+    before = upstream(made.graph, name).layers
+    found = made.seen(("moments", before, name, pairs.filters.tobytes()), pairs.moments)
+    return replace(found, limited=pairs) if pairs.here.activation.nonnegative else found
 
 
-def _pairs(made: Reduced, name: str, filters: Array) -> Iterator[tuple[Array, Array]]:
-    """Inputs (positions, K) and exact sums (positions, F) of a few samples at a time."""
-    here, there = made.graph[name], made.exact[name]
-    assert isinstance(here, WeightedSum) and isinstance(there, WeightedSum)
-    kernel = there.kernel[filters].reshape(len(filters), -1).T
-    before, exact = (upstream(graph, graph[name].inputs[0]) for graph in (made.graph, made.exact))
-    chunks = -(-len(made.samples) // SAMPLES_AT_ONCE)
-    most = min(MOST_POSITIONS, MOST_NUMBERS // here.kernel[0].size) // chunks + 1
-    for start in range(0, len(made.samples), SAMPLES_AT_ONCE):
+class Pairs:
+    """Inputs (positions, K) of a layer of a graph on its way, and what its sums should be, (positions, F)."""
+
+    def __init__(self, made: Reduced, name: str) -> None:
+        here, there = made.graph[name], made.exact[name]
+        assert isinstance(here, WeightedSum) and isinstance(there, WeightedSum)
+        self.here, self._there, self._made = here, there, made
+        self.filters = made.filters_of(name)
+
+    def moments(self) -> Moments:
+        size, limited = self.here.kernel[0].size, self.here.activation.nonnegative
+        products, cross = np.zeros((size, size)), np.zeros((size, len(self.filters)))
+        for x, y in self._parts:
+            products += x.T @ x
+            cross += x.T @ y
+        inputs, exact = self.inputs, self.sums
+        mean, sums = (both.mean(axis=0, dtype=np.float64) for both in (inputs, exact))
+        return Moments(
+            len(inputs),
+            mean,
+            products / len(inputs) - np.outer(mean, mean),
+            sums,
+            cross / len(inputs) - np.outer(mean, sums),
+            (exact > 0).mean(axis=0) if limited else np.ones(len(self.filters)),
+        )
+
+    @cached_property
+    def inputs(self) -> Array:
+        return np.concatenate([x for x, _ in self._parts])
+
+    @cached_property
+    def sums(self) -> Array:
+        return np.concatenate([y for _, y in self._parts])
+
+    @cached_property
+    def _parts(self) -> list[tuple[Array, Array]]:
+        """Of a few samples at a time."""
+        made, here, there = self._made, self.here, self._there
+        kernel = there.kernel[self.filters].reshape(len(self.filters), -1).T
+        chunks = -(-len(made.samples) // SAMPLES_AT_ONCE)
+        most = min(MOST_POSITIONS, MOST_NUMBERS // here.kernel[0].size) // chunks + 1
+        found = []
+        for start in range(0, len(made.samples), SAMPLES_AT_ONCE):
+            real = _inputs(there, value_of(made, made.exact, there.inputs[0], start), most)
+            x = real
+            if made.graph is not made.exact:
+                x = _inputs(here, value_of(made, made.graph, here.inputs[0], start), most)
+            found.append((x, real @ kernel + there.bias[self.filters]))
+        return found
+
+
+def value_of(made: Reduced, graph: Graph, name: str, start: int) -> Array:
+    """Of a tensor of one of both graphs, for a few samples from `start` on."""
+    before = upstream(graph, name)
+
+    def make() -> Array:
         samples = made.samples[start : start + SAMPLES_AT_ONCE]
-        values = made.remembered(("exact", there.inputs[0], start), partial(_value, exact, there.inputs[0], samples))
-        real = _inputs(there, values, most)
-        x = real if made.graph is made.exact else _inputs(here, _value(before, here.inputs[0], samples), most)
-        yield x, real @ kernel + there.bias[filters]
+        return np.concatenate([values[name] for values in before.values(samples)])
+
+    return made.seen(("value", before.layers, name, start), make)
 
 
 def _value(graph: Graph, name: str, samples: Array) -> Array:
@@ -134,10 +163,17 @@ def _limited(layer: Reader, moments: Moments, chosen: Array, covariance: Array, 
     Each round comes nearer to the least squares of a convex problem, as what a sum may be is an interval.
     """
     assert moments.limited is not None
-    x, exact, mean = moments.limited[0][:, chosen], moments.limited[1], moments.mean[chosen]
+    x, exact, mean = moments.limited.inputs, moments.limited.sums, moments.mean[chosen]
+    x = x if len(chosen) == x.shape[1] else np.take(x, chosen, axis=1)
     weights, bias = layer.kernel.reshape(len(layer.kernel), -1).T, layer.bias
+    least, most = np.where(exact > 0, exact, np.float32(-np.inf)), np.maximum(exact, 0)
+    wanted = np.empty_like(exact)
     for _ in range(ROUNDS):
-        wanted = np.where(exact > 0, exact, np.minimum(x @ weights + bias, 0))
+        for start in range(0, len(x), AT_ONCE):
+            part = slice(start, start + AT_ONCE)
+            np.matmul(x[part], weights, out=wanted[part])
+            wanted[part] += bias
+            np.clip(wanted[part], least[part], most[part], out=wanted[part])
         means = wanted.mean(axis=0, dtype=np.float64)
         cross = (x.T @ wanted).astype(np.float64) / len(x) - np.outer(mean, means)
         exactly = np.linalg.solve(covariance, cross + held)

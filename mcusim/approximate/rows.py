@@ -5,6 +5,7 @@ is made up by a gain and an offset for each filter, in its weights and bias, whe
 and by the weights of what reads the pool. One-dimensional layers skip positions likewise.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -13,10 +14,10 @@ import numpy as np
 from mcusim import layers
 from mcusim.approximate.approximation import TOGETHER, Reduced, Wanted, listed
 from mcusim.approximate.channels import compensated
-from mcusim.approximate.moments import SAMPLES_AT_ONCE, moments_of, upstream, why_no_moments
-from mcusim.approximate.paths import Path, can_start, each_wanted, only, path_of, replaced
+from mcusim.approximate.moments import SAMPLES_AT_ONCE, moments_of, upstream, value_of, why_no_moments
+from mcusim.approximate.paths import Path, can_start, each_wanted, only, path_of
 from mcusim.approximate.significance import read_by
-from mcusim.graph import Graph, Layer, Skipped
+from mcusim.graph import Graph, Layer, Skipped, samples_at_once
 from mcusim.layers.planes import NO_PADDING, Padding, plane, reach
 from mcusim.numbers.numbers import LINEAR
 from mcusim.system.arrays import Array
@@ -26,6 +27,7 @@ SUMMARY = "of the rows that a max-pool reads one stands for all, for some filter
 DEFAULT = 0
 ON_INTEGERS = False
 
+Parts = Mapping[str, tuple[Layer, ...]]  # what stands for a layer of that name
 MOST_POSITIONS = 20_000  # that gains and offsets are fitted to
 ROUNDS = 6  # of a fit, in each of which it is known better which numbers are above zero
 LEAST_GAIN = 0.1
@@ -76,9 +78,23 @@ def _axis(layer: layers.Convolution) -> int:
 
 
 def _perforated(made: Reduced, pool: layers.MaxPooling, path: Path, count: int, wanted: Wanted) -> Reduced:
-    first = made.graph[path.start]
+    """What becomes of layers up to the readers depends on no layer behind them: graphs that differ there share it."""
+    before = [upstream(made.graph, name).layers for name in path.readers]
+    kept = [made.filters_of(name).tobytes() for name in (path.start, *path.readers)]
+    names = tuple(layer.name for layer in made.graph)
+    told = (NAME, path, count, wanted.compensation, *before, *kept, names)
+    parts, filters = made.learned(told, lambda: _parts(made, pool, path, count, wanted))
+    skipped = Skipped(NAME, path.start, count, path.channels)
+    own_kept = {**made.kept, path.start: filters}
+    return replace(made, graph=_in_parts(made.graph, parts), kept=own_kept, skipped=(*made.skipped, skipped))
+
+
+def _parts(made: Reduced, pool: layers.MaxPooling, path: Path, count: int, wanted: Wanted) -> tuple[Parts, Array]:
+    """And the filters of the convolution, in their new order."""
+    first, before = made.graph[path.start], upstream(made.graph, pool.name).layers
     assert isinstance(first, layers.Convolution)
-    gain, offset, lost = _fit(made, first, pool, wanted)
+    fit = made.learned((NAME, before, wanted.compensation), lambda: _fit(made, first, pool, wanted))
+    gain, offset, lost = fit
     ranked = np.argsort(lost * read_by(made.graph, path), kind="stable")
     some, others = np.sort(ranked[:count]), np.sort(ranked[count:])
     graph = only(made.graph, path, np.concatenate([others, some]))
@@ -91,45 +107,44 @@ def _perforated(made: Reduced, pool: layers.MaxPooling, path: Path, count: int, 
         bias=(ordered.bias[last] * gain[some] + offset[some]).astype(np.float32),
         shape=(*ordered.shape[:-1], count),
     )
-    graph = _split(graph, ordered, pooled, fitted)
+    split = _split(graph, ordered, pooled, fitted)
     filters = made.filters_of(path.start)[np.concatenate([others, some])]
-    skipped = Skipped(NAME, path.start, count, path.channels)
-    made = replace(made, graph=graph, kept={**made.kept, path.start: filters}, skipped=(*made.skipped, skipped))
-    return _readers_fitted(made, path, wanted)
+    now = replace(made, graph=_in_parts(graph, split), kept={**made.kept, path.start: filters})
+    passing = {name: (graph[name],) for name in path.passing}
+    return {**passing, **split, **{name: (_reader_fitted(now, name, wanted),) for name in path.readers}}, filters
 
 
-def _readers_fitted(made: Reduced, path: Path, wanted: Wanted) -> Reduced:
-    new: dict[str, Layer] = {}
-    for name in path.readers if wanted.compensation != "none" else ():
-        reader, moments = made.graph[name], moments_of(made, name)
-        assert isinstance(reader, (layers.Convolution, layers.Dense))
-        new[name] = compensated(reader, moments, np.arange(len(moments.mean)), wanted.compensation)
-    return replace(made, graph=replaced(made.graph, new))
+def _in_parts(graph: Graph, parts: Parts) -> Graph:
+    return replace(graph, layers=tuple(new for old in graph for new in parts.get(old.name, (old,))))
 
 
-def _split(graph: Graph, whole: layers.Convolution, pool: layers.MaxPooling, fitted: layers.Convolution) -> Graph:
+def _reader_fitted(made: Reduced, name: str, wanted: Wanted) -> Layer:
+    reader = made.graph[name]
+    assert isinstance(reader, (layers.Convolution, layers.Dense))
+    if wanted.compensation == "none":
+        return reader
+    moments = moments_of(made, name)
+    return compensated(reader, moments, np.arange(len(moments.mean)), wanted.compensation)
+
+
+def _split(graph: Graph, whole: layers.Convolution, pool: layers.MaxPooling, fitted: layers.Convolution) -> Parts:
     """The last filters of `whole` are those of `fitted`, of which one row is computed. The pool's name stays."""
     some = len(fitted.kernel)
     others = len(whole.kernel) - some
     one_row, its_pool = _one_row(fitted, pool)
     if not others:
-        return replaced(graph, {whole.name: one_row, pool.name: its_pool})
+        return {whole.name: (one_row,), pool.name: (its_pool,)}
     taken = {layer.name for layer in graph}
     called = (f"{whole.name}_one_row", f"{pool.name}_all_rows", f"{pool.name}_one_row")
     names = [_free(name, taken) for name in called]
     rest = replace(whole, kernel=whole.kernel[:others], bias=whole.bias[:others], shape=(*whole.shape[:-1], others))
     sizes = {"shape": (*pool.shape[:-1], others), "input_shape": rest.shape}
-    parts = [
-        rest,
-        replace(one_row, name=names[0]),
+    pools = (
         replace(pool, name=names[1], **sizes),  # type: ignore[arg-type]
         replace(its_pool, name=names[2], inputs=(names[0],)),
         layers.Concatenate(name=pool.name, inputs=(names[1], names[2]), shape=pool.shape),
-    ]
-    made: list[Layer] = []
-    for layer in graph:
-        made += parts[:2] if layer is whole else parts[2:] if layer is pool else [layer]
-    return replace(graph, layers=tuple(made))
+    )
+    return {whole.name: (rest, replace(one_row, name=names[0])), pool.name: pools}
 
 
 def _free(name: str, taken: set[str]) -> str:
@@ -204,13 +219,14 @@ def _line(x: Array, y: Array, used: Array, *, fixed_gain: bool) -> tuple[Array, 
 def _seen(made: Reduced, layer: layers.Convolution, pool: layers.MaxPooling) -> tuple[Array, Array]:
     """Largest sums of the row that is computed, and outputs of the pool: (positions, filters)."""
     one_row, its_pool = _one_row(replace(layer, activation=LINEAR), replace(pool, activation=LINEAR))
-    before, chunks = upstream(made.graph, pool.name), -(-len(made.samples) // SAMPLES_AT_ONCE)
+    chunks, size = -(-len(made.samples) // SAMPLES_AT_ONCE), samples_at_once(upstream(made.graph, pool.name).layers)
     found = []
     for start in range(0, len(made.samples), SAMPLES_AT_ONCE):
-        for values in before.values(made.samples[start : start + SAMPLES_AT_ONCE]):
-            sums = its_pool.run(one_row.run(values[layer.inputs[0]]))
-            pair = [one.reshape(-1, one.shape[-1]).astype(np.float64) for one in (sums, values[pool.name])]
+        inputs, pooled = (value_of(made, made.graph, name, start) for name in (layer.inputs[0], pool.name))
+        for part in (slice(first, first + size) for first in range(0, len(inputs), size)):
+            sums = its_pool.run(one_row.run(inputs[part]))
+            pair = [one.reshape(-1, one.shape[-1]) for one in (sums, pooled[part])]
             step = max(1, len(pair[0]) * chunks // MOST_POSITIONS)
-            found.append([one[start % step :: step] for one in pair])
+            found.append([one[start % step :: step].astype(np.float64) for one in pair])
     rows, exact = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return rows, exact

@@ -55,9 +55,9 @@ def read_by(graph: Graph, path: Path) -> Array:
     return found
 
 
-def order(readings: Sequence[Reading], channels: int, count: int, wanted: Wanted) -> Array:
-    """The `count` least significant of so many `channels`."""
-    return ORDERS[wanted.significance](readings, channels, wanted)[:count] if count else np.zeros(0, np.int64)
+def order(readings: Sequence[Reading], channels: int, wanted: Wanted) -> Array:
+    """So many `channels`, the least significant first."""
+    return ORDERS[wanted.significance](readings, channels, wanted)
 
 
 def _by_obs(readings: Sequence[Reading], channels: int, wanted: Wanted) -> Array:

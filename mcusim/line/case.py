@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from mcusim.approximate.approximation import MOST_BYTES
+from mcusim.approximate.approximation import Memory
 from mcusim.boards.board import Board
 from mcusim.cores import core_of
 from mcusim.datasets import Dataset
@@ -57,7 +57,6 @@ from mcusim.reports.report import Run, RunError
 from mcusim.system.arrays import Array
 from mcusim.system.errors import McusimError
 from mcusim.system.files import sha256_of
-from mcusim.system.remembered import Remembered
 from mcusim.timing.time_counts import time_counts
 from mcusim.timing.timing import Timing
 
@@ -269,7 +268,7 @@ def real_of(setting: Setting, case: Case, bench: Bench) -> Graph:
 
     def make() -> Graph:
         origin = float_model(setting, case.model, case.repeat, bench, case.quantization.rescale)
-        dataset, memory = origin.fitted.dataset, bench.once.do("approximations", lambda: Remembered(MOST_BYTES))
+        dataset, memory = origin.fitted.dataset, bench.once.do("approximations", Memory)
         reduced = partial(
             reduced_graph,
             origin.source,

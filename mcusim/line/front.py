@@ -11,6 +11,7 @@ import numpy as np
 
 from mcusim import models
 from mcusim.approximate import approximated
+from mcusim.approximate.approximation import Memory
 from mcusim.boards.board import Board
 from mcusim.datasets.sampling import choose
 from mcusim.engines.engine import Facts
@@ -38,7 +39,6 @@ from mcusim.numbers import affine_scheme
 from mcusim.numbers.factors import rescaling
 from mcusim.program import Program
 from mcusim.system.arrays import Array
-from mcusim.system.remembered import Remembered
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ def reduced_graph(
     *,
     labels: Array | None = None,
     seed: int = 0,
-    memory: Remembered | None = None,
+    memory: Memory | None = None,
     origin: Hashable = None,
     step: int | None = None,
     begun: Graph | None = None,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mcusim.approximate import approximated
-from mcusim.approximate.approximation import MOST_BYTES, Degree
+from mcusim.approximate.approximation import MOST_BYTES, Degree, Memory
 from mcusim.system.remembered import Remembered
 from tests.approximate.networks import network, wanted
 
@@ -17,6 +17,8 @@ POINTS: list[dict[str, dict[str, Degree]]] = [
     {"channels": {"conv2d_4": 2, "dense_8": 4}, "rows": {"conv2d_4": 4}},
     {"channels": {"conv2d_4": 4, "dense_8": 4}, "rows": {"conv2d_4": 4}},
     {"channels": {"conv2d_4": 2, "dense_8": 4}, "rows": {"conv2d_4": 4}},
+    {"channels": {"dense_8": 4}, "rows": {"conv2d_1": 4}},
+    {"channels": {"dense_8": 2}, "rows": {"conv2d_1": 4}},  # the same up to what is behind the readers
     {"dead_channels": {"conv2d_1": True}, "channels": {"conv2d_4": 2}},
 ]
 WAYS = ({}, {"significance": "random", "seed": 1}, {"significance": "random", "seed": 2}, {"compensation": "bias"})
@@ -26,7 +28,7 @@ WAYS = ({}, {"significance": "random", "seed": 1}, {"significance": "random", "s
 def test_a_memory_changes_no_bit(most_bytes: int) -> None:
     graph, x = network()
     x = x[:20]
-    memory = Remembered(most_bytes)
+    memory = Memory(Remembered(most_bytes), Remembered(most_bytes))
     for told in WAYS:
         for layers in POINTS:
             own = approximated(graph, x, wanted(layers, **told))
@@ -38,7 +40,7 @@ def test_a_memory_changes_no_bit(most_bytes: int) -> None:
 def test_of_another_origin_nothing_is_known() -> None:
     graph, x = network()
     x = x[:20]
-    memory, layers = Remembered(MOST_BYTES), wanted({"channels": {"conv2d_4": 4}})
+    memory, layers = Memory(), wanted({"channels": {"conv2d_4": 4}})
     approximated(graph, x, layers, memory, "one")
     other = approximated(graph, x[:10] * 2, layers, memory, "two")
     np.testing.assert_array_equal(other.run(x), approximated(graph, x[:10] * 2, layers).run(x))

@@ -81,7 +81,7 @@ class Priced(NamedTuple):
         return cls(cycles(plan), plan)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)  # an exploration comes back to shapes
 def cheapest(geometry: Geometry, stripes: int = 1, *, single: bool = False) -> Priced | None:
     """None where none is possible. `single`: with tiles of one size."""
     best: Priced | None = None
@@ -92,7 +92,7 @@ def cheapest(geometry: Geometry, stripes: int = 1, *, single: bool = False) -> P
     return best
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=512)
 def _whole(geometry: Geometry, single: bool) -> tuple[Priced, ...]:
     """The layer at once, in each way that there is."""
     return tuple(Priced.of(plan(geometry, tiles, 1)) for tiles in tilings(geometry, single=single))
