@@ -126,3 +126,9 @@ def approximations(told: Any, here: Place, problems: Problems, models: Sequence[
                 raise place.at("model").error(f"no model {one.model!r}", suggestion(one.model, models))
             found.append(one)
     return tuple(found)
+
+
+def tunes(told: Any) -> bool:
+    """Has [approximation], or one of several, a `tuning`? Models from files learn then, too."""
+    entries = told if isinstance(told, list) else [told]
+    return any(isinstance(table, dict) and "tuning" in table for table in entries)

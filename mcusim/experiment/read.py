@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from mcusim.boards.load import board_hint, board_names
 from mcusim.datasets import DATASETS
 from mcusim.datasets.npz_arrays import demand_data
-from mcusim.experiment.approximation import Approximation, approximations
+from mcusim.experiment.approximation import Approximation, approximations, tunes
 from mcusim.experiment.cascade import Cascade, Cascaded, cascade_name
 from mcusim.experiment.engine_choice import check_engines, needs_board
 from mcusim.experiment.experiment import Experiment
@@ -290,7 +290,7 @@ class _Reader:
 
     def _check_architecture(self, model: Model, own: Mapping[str, Any], here: Place) -> None:
         if model.architecture is None:
-            of_file = () if model.is_trained else ("training",)
+            of_file = () if model.is_trained or tunes(self.tables.get("approximation")) else ("training",)
             for key in ("parameters", *of_file):
                 if key in own:
                     raise here.at(key).error(f"model {model.name!r} comes from a file: {key!r} has no use", "remove it")

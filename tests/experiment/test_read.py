@@ -379,6 +379,14 @@ def test_training_of_a_model_file_is_refused(read: Read, tmp_path: Path) -> None
         read(SMALL.replace('architecture = "cnn"', 'file = "m.keras"\ntraining = { epochs = 3 }'))
 
 
+@pytest.mark.parametrize("table", ["[approximation]", '[[approximation]]\nname = "a"'])
+def test_a_model_file_that_is_tuned_has_training_of_its_own(read: Read, tmp_path: Path, table: str) -> None:
+    (tmp_path / "m.keras").write_bytes(b"")
+    text = SMALL.replace('architecture = "cnn"', 'file = "m.keras"\ntraining = { flip = true }')
+    [model] = read(f"{text}\n{table}\ntuning = {{ epochs = 1 }}\n").models
+    assert model.training.flip and not model.is_trained
+
+
 @pytest.mark.parametrize(
     "path", sorted(ROOT.glob("examples/*/*.toml")), ids=lambda path: f"{path.parent.name}/{path.name}"
 )
