@@ -31,7 +31,7 @@ def test_there_is_a_recipe_for_each_thing() -> None:
             "a board",
             "an engine",
         ),
-        *("a workload", "a task", "a figure", "a report format", "a search", "a data set"),
+        *("a workload", "a task", "a figure", "a report format", "a search", "an architecture", "a data set"),
     ]
     assert [name.removeprefix("Add ") for name in RECIPES] == names
 
@@ -61,7 +61,7 @@ def test_files_that_are_named_are_there(path: str) -> None:
 
 def test_the_literals_that_recipes_name_are_there() -> None:
     named = re.findall(r"Name it in `([A-Z]+)` in `([\w/.]+)`", CONTRIBUTING)
-    assert len(named) == 11
+    assert len(named) == 12
     for literal, path in named:
         assert re.search(rf"^{literal}\b", (ROOT / path).read_text(encoding="utf-8"), re.MULTILINE), literal
 

@@ -58,7 +58,7 @@ WHO_RAN = (
     Row("compensation", "what made up for what is skipped; empty likewise", junit=True),
     Row(
         "tuning",
-        "epochs, and rate, by which what is left learned to answer like the exact one; empty likewise",
+        "steps, epochs, and rate, by which what is left learned to answer like the exact one; empty likewise",
         junit=True,
     ),
     Row(
