@@ -120,11 +120,6 @@ def value_of(made: Reduced, graph: Graph, name: str, start: int) -> Array:
     return made.seen(("value", before.layers, name, start), make)
 
 
-def _value(graph: Graph, name: str, samples: Array) -> Array:
-    """Of a tensor."""
-    return np.concatenate([values[name] for values in graph.values(samples)])
-
-
 def _inputs(layer: WeightedSum, value: Array, most: int) -> Array:
     """(positions, K): what its sums multiply with the kernel."""
     taps = layer.taps(value, most)

@@ -93,8 +93,8 @@ def _parts(made: Reduced, pool: layers.MaxPooling, path: Path, count: int, wante
     """And the filters of the convolution, in their new order."""
     first, before = made.graph[path.start], upstream(made.graph, pool.name).layers
     assert isinstance(first, layers.Convolution)
-    fit = made.learned((NAME, before, wanted.compensation), lambda: _fit(made, first, pool, wanted))
-    gain, offset, lost = fit
+    told = (NAME, before, wanted.compensation)
+    gain, offset, lost = made.learned(told, lambda: _fit(made, first, pool, wanted))
     ranked = np.argsort(lost * read_by(made.graph, path), kind="stable")
     some, others = np.sort(ranked[:count]), np.sort(ranked[count:])
     graph = only(made.graph, path, np.concatenate([others, some]))

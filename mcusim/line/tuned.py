@@ -42,7 +42,7 @@ def tuned_case(
     origin: FloatModel,
     bench: Bench,
 ) -> Graph:
-    """What is left where nobody wants it tuned, or nothing was left out, is not.
+    """What is left of the model, tuned; as it is where nobody wants that, or nothing was left out.
 
     `reduced` (step, begun): what is left of the model when that step ends, of what was tuned in those before.
 

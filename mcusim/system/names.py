@@ -16,6 +16,11 @@ def printable(text: str) -> str:
     )
 
 
+def words_of(error: BaseException) -> str:
+    """What an error of others says, in one line; its class where it says nothing."""
+    return printable(" ".join(str(error).split()) or type(error).__name__)
+
+
 def shortened(text: str, most: int = LONGEST_SHOWN) -> str:
     """A name of a million letters is not read by anybody: its beginning and its end."""
     return text if len(text) <= most else f"{text[: most // 2]} [..] {text[-most // 2 :]}"

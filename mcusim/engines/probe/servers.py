@@ -22,7 +22,7 @@ from mcusim.engines.probe.target import Stop
 from mcusim.system.assets import PLATFORMS
 from mcusim.system.command import find, run, start, stop
 from mcusim.system.errors import EngineError, MissingToolError
-from mcusim.system.names import printable
+from mcusim.system.names import printable, words_of
 from mcusim.system.toml_file import read_toml
 from mcusim.system.validation import Name, Place, Table, validate
 
@@ -160,7 +160,7 @@ def _await(process: subprocess.Popen[bytes], kind: Kind, port: int, log: Path, w
 
 def words_of_error(error: BaseException) -> str:
     """In one line, of who may say anything."""
-    return printable(" ".join(str(error).split()) or type(error).__name__)[:300]
+    return words_of(error)[:300]
 
 
 def _last_words(log: Path) -> str:

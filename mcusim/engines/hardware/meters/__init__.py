@@ -16,7 +16,7 @@ from mcusim.engines.hardware.meters import joulescope, lpm01a, ppk2
 from mcusim.engines.hardware.meters.reading import METER, OpenMeter, Reading, Trace, meter_port
 from mcusim.engines.hardware.usb import Port
 from mcusim.system.errors import EngineError, McusimError, MissingToolError
-from mcusim.system.names import printable
+from mcusim.system.names import words_of
 
 
 class Member(Protocol):
@@ -59,9 +59,8 @@ def _told(member: Member) -> Iterator[None]:
     except ImportError:
         raise _lacks(member) from None
     except Exception as error:
-        words = printable(" ".join(str(error).split()) or type(error).__name__)
         hint = "is it plugged in, yours to use, and nobody else's? mcusim hardware check looks for it"
-        raise EngineError(f"meter {member.NAME!r}: {words}", where=METER, hint=hint) from error
+        raise EngineError(f"meter {member.NAME!r}: {words_of(error)}", where=METER, hint=hint) from error
 
 
 @dataclass(frozen=True)

@@ -110,7 +110,8 @@ def window_of(trace: Trace, meter: Meter) -> tuple[int, int]:
     """From which to which reading the pin was high. Raises EngineError unless it rose once, and fell again."""
     assert trace.high is not None
     told = f"input {meter.channel} of meter {meter.kind!r}"
-    edges = np.flatnonzero(np.diff(trace.high.astype(np.int8)))
+    changes = np.diff(trace.high.astype(np.int8))
+    edges = np.flatnonzero(changes)
     if not trace.high.any():
         raise EngineError(f"{told} saw no pin: it was low all the time", where=METER, hint=_WIRING)
     if trace.high.all():
@@ -120,6 +121,6 @@ def window_of(trace: Trace, meter: Meter) -> tuple[int, int]:
         hint = f"{_WIRING} Or the cable to the board was bad: run it again"
         raise EngineError(f"{told} {which}: the window of the model is cut off", where=METER, hint=hint)
     if trace.high[0] or len(edges) != 2:
-        rises = int((np.diff(trace.high.astype(np.int8)) == 1).sum())
+        rises = int((changes == 1).sum())
         raise EngineError(f"{told} rose {rises:,} times, and not once", where=METER, hint=_WIRING)
     return int(edges[0]) + 1, int(edges[1]) + 1
