@@ -18,7 +18,9 @@ class Mfcc:
 
     `emphasis` e takes e times the sample before from each sample. `power` 2 sums squares of the spectrum divided by
     the length of the transform, 1 the spectrum itself. `floor` is the least sum: added to each, or else the smaller
-    ones are raised to it. The cosine transform is `orthonormal`, or its first coefficient is sqrt(2) times that.
+    ones are raised to it. The cosine transform is `orthonormal`, or its first coefficient is sqrt(2) times that. The
+    window is `hamming`'s, or Hann's; triangles begin and end at their edges, or at the frequency of the transform
+    `below` each.
     """
 
     rate: int
@@ -35,6 +37,8 @@ class Mfcc:
     floor: float
     added: bool
     orthonormal: bool
+    hamming: bool = False
+    below: bool = False
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -56,17 +60,23 @@ class Mfcc:
 
     @cached_property
     def _window(self) -> Array:
-        """Hann's, of which one period is as long as the window."""
+        """Hamming's, whose last number is its first; Hann's, of which one period is as long as the window."""
+        if self.hamming:
+            return np.hamming(self.window)
         return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(self.window) / self.window)
 
     @cached_property
     def _triangles(self) -> Array:
-        """(frequencies, bands), without the constant part of a sound."""
-        frequencies = np.arange(self.transform // 2 + 1) * self.rate / self.transform
+        """(frequencies, bands), without the constant part of a sound. Sides are straight in mel; `below`, in Hz."""
+        places = np.arange(self.transform // 2 + 1.0)
         edges = np.linspace(_mel(self.lowest_hz), _mel(self.highest_hz), self.bands + 2)
-        mel = _mel(frequencies)[:, np.newaxis]
-        rising = (mel - edges[:-2]) / (edges[1:-1] - edges[:-2])
-        falling = (edges[2:] - mel) / (edges[2:] - edges[1:-1])
+        if self.below:
+            edges = np.floor((self.transform + 1) * 700 * np.expm1(edges / 1127.0) / self.rate)
+        else:
+            places = _mel(places * self.rate / self.transform)
+        places = places[:, np.newaxis]
+        rising = (places - edges[:-2]) / (edges[1:-1] - edges[:-2])
+        falling = (edges[2:] - places) / (edges[2:] - edges[1:-1])
         triangles = np.maximum(0, np.minimum(rising, falling))
         triangles[0] = 0
         return np.asarray(triangles)

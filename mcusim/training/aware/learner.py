@@ -9,7 +9,7 @@ al., 2020).
 import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -38,6 +38,15 @@ def first_ranges(quantized: Graph, data_type: str, scheme: str) -> Learned:
             low, high = _ends(layer)
             ranges[layer.name] = (share * low, share * high)
     return Learned(data_type, scheme, ranges)
+
+
+class _Seen(NamedTuple):
+    """What the integers of a graph make of samples, as reals, by layer: tensors, their least and largest numbers, and
+    kernels."""
+
+    tensors: dict[str, Tensor]
+    ends: dict[str, Tensor]
+    kernels: dict[str, Tensor]
 
 
 class AwareLearner:
@@ -77,6 +86,7 @@ class AwareLearner:
         self._range_optimizer = keras.optimizers.Adam(range_rate)
         self._range_optimizer.build(self._ranges)
         self._range_rate = range_rate / settings.learning_rate
+        self._step = self._step_of()
         self.model = give(graph)
 
     @property
@@ -129,51 +139,60 @@ class AwareLearner:
 
     def answers(self, x: Floats) -> Array:
         """(N, classes): what the loss sees of samples."""
-        return np.asarray(self._forward(x, self.quantized))
+        return np.asarray(self._forward(x, self._seen(x)))
 
-    def _step(self, x: Floats, targets: Floats) -> tuple[float, int]:
-        """Mean loss, number of right answers."""
+    def _step_of(self) -> Callable[[Floats, Floats], tuple[Tensor, Tensor]]:
+        """(samples, targets) -> mean loss, number of right answers. What follows the integers is compiled."""
         import tensorflow as tf
 
-        decay = np.float32(self._settings.weight_decay)
-        with tf.GradientTape() as tape:
-            answers = self._forward(x, self.quantized)
-            loss = self._goal.loss(answers, targets)
-        values = [[variable.value for variable in some] for some in (self._weights, self._ranges)]
-        gradients, of_ranges = tape.gradient(loss, values)
-        decayed = [gradient + decay * weight for gradient, weight in zip(gradients, values[0], strict=True)]
-        self._optimizer.apply(decayed, self._weights)
-        self._range_optimizer.learning_rate.assign(self._range_rate * self._optimizer.learning_rate)
-        self._range_optimizer.apply(of_ranges, self._ranges)
-        return float(loss), int(self._goal.right(answers, targets))
+        decay, rate = self._settings.weight_decay, self._range_optimizer.learning_rate
 
-    def _forward(self, x: Floats, quantized: Graph) -> Tensor:
-        """Real answers (N, classes), each exactly what `quantized` answers."""
+        @tf.function(reduce_retracing=True, autograph=False)  # type: ignore[untyped-decorator,unused-ignore]
+        def follow(x: Tensor, targets: Tensor, seen: _Seen) -> tuple[Tensor, Tensor]:
+            with tf.GradientTape() as tape:
+                answers = self._forward(x, seen)
+                loss = self._goal.loss(answers, targets)
+            values = [[variable.value for variable in some] for some in (self._weights, self._ranges)]
+            gradients, of_ranges = tape.gradient(loss, values)
+            decayed = [gradient + decay * weight for gradient, weight in zip(gradients, values[0], strict=True)]
+            self._optimizer.apply(decayed, self._weights)
+            rate.assign(self._range_rate * self._optimizer.learning_rate)
+            self._range_optimizer.apply(of_ranges, self._ranges)
+            return loss, self._goal.right(answers, targets)
+
+        return lambda x, targets: follow(x, targets, self._seen(x))
+
+    def _seen(self, x: Floats) -> _Seen:
+        seen, values = _Seen({}, {}, {}), dict[str, Array]()
+        for layer in self.quantized:
+            name, numbers = layer.name, layer.numbers
+            assert numbers is not None
+            values[name] = numbers.encode(x) if layer.INPUT else layer.run(*(values[entry] for entry in layer.inputs))
+            seen.tensors[name], seen.ends[name] = numbers.decode(values[name]), np.array(_ends(layer), np.float32)
+            if isinstance(layer, WeightedSum) and layer.kernel_numbers is not None:
+                seen.kernels[name] = layer.kernel_numbers.decode(layer.kernel)
+        return seen
+
+    def _forward(self, x: Tensor, seen: _Seen) -> Tensor:
+        """Real answers (N, classes), each exactly what the integers answer."""
         import tensorflow as tf
 
-        values: dict[str, Array] = {}
         reals: dict[str, Tensor] = {}
-        for layer, made in zip(self._graph, quantized, strict=True):
-            if layer.INPUT:
-                values[layer.name] = made.numbers.encode(x)  # type: ignore[union-attr]
-                real = tf.constant(x)
-            else:
-                values[layer.name] = made.run(*(values[name] for name in layer.inputs))
-                real = real_output(layer, [reals[name] for name in layer.inputs], *self._weights_of(layer, made))
-            octaves = self._octaves.get(layer.name)
-            reals[layer.name] = _quantized(real, made, values[layer.name], None if octaves is None else octaves.value)
+        for layer in self._graph:
+            name, inputs = layer.name, [reals[entry] for entry in layer.inputs]
+            both = self._weights_of(name, seen.kernels[name]) if name in seen.kernels else (None, None)
+            real = tf.convert_to_tensor(x) if layer.INPUT else real_output(layer, inputs, *both)
+            octaves = self._octaves[name].value if name in self._octaves else None
+            reals[name] = _quantized(real, seen.tensors[name], seen.ends[name], octaves)
         (end,) = self._graph.ends
-        return tf.reshape(reals[end.name], (len(x), -1))
+        return tf.reshape(reals[end.name], (-1, end.elements))
 
-    def _weights_of(self, layer: Layer, made: Layer) -> tuple[Tensor | None, Tensor | None]:
+    def _weights_of(self, name: str, stored: Tensor) -> tuple[Tensor, Tensor]:
         """As they are stored; to the gradient they are what they were before."""
         import tensorflow as tf
 
-        if not isinstance(made, WeightedSum) or made.kernel_numbers is None:
-            return None, None
-        kernel = self._kernels[layer.name].value
-        stored = made.kernel_numbers.decode(made.kernel)
-        return kernel + tf.stop_gradient(stored - kernel), self._biases[layer.name].value
+        kernel = self._kernels[name].value
+        return kernel + tf.stop_gradient(stored - kernel), self._biases[name].value
 
 
 def _ends(layer: Layer) -> tuple[float, float]:
@@ -182,27 +201,25 @@ def _ends(layer: Layer) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _quantized(real: Tensor, made: Layer, value: Array, octaves: Tensor | None) -> Tensor:
-    """`value` decoded; to the gradient of `real` it is `real` where that is not cut off.
+def _quantized(real: Tensor, exact: Tensor, ends: Tensor, octaves: Tensor | None) -> Tensor:
+    """`exact`; to the gradient of `real` it is `real` where that is within `ends`, and so not cut off.
 
     `octaves` is log2 of a range: larger by dv, what was rounded moves by ln 2 (value - real) dv, what was cut off by
     ln 2 value dv. None of a layer that passes its input's numbers on.
     """
     import tensorflow as tf
 
-    exact = tf.constant(made.numbers.decode(value))  # type: ignore[union-attr]
     if octaves is None:
         return real + tf.stop_gradient(exact - real)
-    low, high = _ends(made)
 
     @tf.custom_gradient  # type: ignore[untyped-decorator,unused-ignore]
     def through(real: Tensor, octaves: Tensor) -> tuple[Tensor, Callable[[Tensor], tuple[Tensor, Tensor]]]:
-        inside = tf.cast((real >= low) & (real <= high), tf.float32)
+        inside = tf.cast((real >= ends[0]) & (real <= ends[1]), tf.float32)
 
         def gradient(upstream: Tensor) -> tuple[Tensor, Tensor]:
             moved = tf.reduce_sum(upstream * (exact - inside * real)) * math.log(2.0)
             return upstream * inside, moved
 
-        return exact, gradient
+        return tf.identity(exact), gradient
 
     return through(real, octaves)
