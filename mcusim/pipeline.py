@@ -30,6 +30,7 @@ from mcusim.reports.repeats import repeated
 from mcusim.reports.report import FORMAT, REPORT, Budget, Git, Report, Run, RunError
 from mcusim.system.errors import McusimError
 from mcusim.system.git import commit_of
+from mcusim.system.once import Once
 from mcusim.system.version import VERSION
 
 BEFORE = "report-before.json"
@@ -49,22 +50,22 @@ def reports(
     may_train: bool = True,
     shard: Which | None = None,
     cache: Path | None = None,
+    once: Once | None = None,
 ) -> Iterator[Report]:
     """The report as it grows: without runs before anything is done, then after each case, so nothing finished is lost.
 
     Each is `report.json` in `out`; runs that were in there before stay in BEFORE. A case that fails becomes a run with
     an error, and the others go on. `shard`: only what is its own, for `merge`. `cache`: a folder of what engines saw.
-    Raises McusimError for what concerns all of them (tools, boards, data set), after a report that tells it, OSError
-    when `out` or `cache` cannot be written, KeyboardInterrupt after Ctrl-C.
+    `once`: the caller's. Raises McusimError for what concerns all of them (tools, boards, data set), after a report of
+    it, OSError when `out` or `cache` cannot be written, KeyboardInterrupt after Ctrl-C.
     """
     began, cases, outcomes = time.monotonic(), list(experiment.cases()), list[Outcome]()
-    report = _begun(experiment, cases, shard)
+    report, setting = _begun(experiment, cases, shard), Setting(experiment, out, may_train)
     check_out(out, (case.id for case in cases))
     keep_earlier(out)
     report.write(out / REPORT)
     yield report
-    with Bench(watcher, kept=Kept(cache) if cache else None) as bench:
-        setting = Setting(experiment, out, may_train)
+    with Bench(watcher, once=once, kept=Kept(cache) if cache else None) as bench:
         try:
             check_line(experiment, bench.stages, out, may_train=may_train)
             samples = samples_of(setting, bench)
@@ -81,8 +82,8 @@ def reports(
             report = _grown(report, agreed(outcomes), budgets.budgets_of(outcome.run, experiment, case))
             run = report.runs[-1]
             interrupted = run.error is None and not run.complete
-            wall_s, complete = round(time.monotonic() - began, 3), number == len(tasks) and not interrupted
-            report = replace(report, wall_s=wall_s, complete=complete)
+            complete = number == len(tasks) and not interrupted
+            report = replace(report, wall_s=round(time.monotonic() - began, 3), complete=complete)
             report.write(out / REPORT)
             watcher.finished(run, number, len(tasks))
             yield report

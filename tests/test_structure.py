@@ -40,7 +40,7 @@ USERS = {
     "line.agreement": {"pipeline", "line.merge"},
     "line.merge": {"commands", "line.scheduled"},
     "line.case": {
-        *("commands", "explore", "pipeline"),
+        *("commands", "explore", "pipeline", "reproduce"),
         *("line.agreement", "line.draft", "line.export", "line.scheduled"),
     },
     "line.front": {"line.aware", "line.case", "line.convert", "line.from_torch", "line.library", "line.stages"},

@@ -56,7 +56,8 @@ def kernels(
 def _of_experiment(session: Session, path: Path, out: Path | None, every: bool, **choices: Any) -> list[dict[str, Any]]:
     from mcusim.commands.terminal import Terminal
     from mcusim.line.bench import Bench
-    from mcusim.line.case import offers_of, place_of
+    from mcusim.line.case import place_of, ready_model
+    from mcusim.line.offers import offers
     from mcusim.line.ready import Setting
 
     experiment, out = options.open_experiment(path, session, out, **choices)
@@ -68,11 +69,12 @@ def _of_experiment(session: Session, path: Path, out: Path | None, every: bool, 
             if (case.library_name, case.board_name) in shown:  # on another engine
                 continue
             shown.add((case.library_name, case.board_name))
-            offers = offers_of(setting, case, bench)
+            choice = ready_model(setting, case, bench).generated.choice
+            offered = offers(choice, experiment.target.kernels)
             _, board = place_of(case, bench)
             session.close()
-            _show(case, offers, board.clock_hz if board else None, every)
-            told.append(_record(case, offers, board.clock_hz if board else None))
+            _show(case, offered, board.clock_hz if board else None, every)
+            told.append(_record(case, offered, board.clock_hz if board else None))
     return told
 
 

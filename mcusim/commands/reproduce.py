@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.argument("paper", metavar="PAPER")
 @options.repeated("dataset", "datasets", "D", "Only this data set (again for more).", None, options.several)
 @click.option(
-    "--quick", is_flag=True, help="Few samples on boards; accuracies are those of the same C on this machine."
+    "--quick", is_flag=True, help="Few samples on boards; accuracies are what the same graphs answer in NumPy."
 )
 @click.option("--train", is_flag=True, help="Train as the paper does, 15 times each, in place of shipped networks.")
 @options.decorated(options.out_option, options.jobs_option)

@@ -7,10 +7,10 @@ import hashlib
 import json
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -35,7 +35,7 @@ from mcusim.reports.figures import REGRESS
 from mcusim.reports.report import Run, RunError
 from mcusim.system.errors import EngineError, McusimError
 from mcusim.system.memory import keep_freed
-from mcusim.system.once import Once
+from mcusim.system.once import Once, Shared
 from mcusim.system.own_code import own_code
 from mcusim.system.records import fields_of
 from mcusim.timing.profile import energy_uwh
@@ -45,7 +45,6 @@ SHARED = ("data set", "source", "float", "doubt", "board", "sha256", "approximat
 OF_MODELS = ("experiment", "dataset", "task", "training", "model", "model_template")
 POINTS = "points"
 MOST_KEPT = 3  # models at a time
-Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -93,18 +92,6 @@ class Task:
 
 def _digest(told: Any) -> str:
     return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
-
-
-class Shared(Once):
-    """Of a point; what is no point's own is asked of `common`."""
-
-    def __init__(self, common: Once) -> None:
-        super().__init__()
-        self._common = common
-
-    def do(self, key: Hashable, make: Callable[[], Value]) -> Value:
-        word = key[0] if isinstance(key, tuple) else key
-        return self._common.do(key, make) if word in SHARED else super().do(key, make)
 
 
 _kept: OrderedDict[str, Once] = OrderedDict()
@@ -158,7 +145,7 @@ def _bench(task: Task, experiment: Experiment, watcher: Watcher) -> Bench:
     def load(name: str, base: Path, progress: Any) -> Dataset:
         return judged_by_validation(STAGES.load_dataset(name, base, progress), share, seed)
 
-    return Bench(watcher, replace(STAGES, load_dataset=load), Shared(common))
+    return Bench(watcher, replace(STAGES, load_dataset=load), Shared(common, SHARED))
 
 
 def _estimated(setting: Setting, case: Case, bench: Bench) -> tuple[dict[str, float], str]:

@@ -39,7 +39,6 @@ from mcusim.line.measure import LayerRange, of_firmware
 from mcusim.line.misfed import misfed
 from mcusim.line.no_cycles import why_no_cycles
 from mcusim.line.normalize import normalize
-from mcusim.line.offers import Offers, offers
 from mcusim.line.optimize import drop_softmax
 from mcusim.line.part import Outcome, Part, Span, outcome_of
 from mcusim.line.pictured import keep
@@ -286,18 +285,17 @@ def real_of(setting: Setting, case: Case, bench: Bench) -> Graph:
     return bench.once.do(("real", *case.numbers), make)
 
 
-def _quantized(setting: Setting, case: Case, bench: Bench) -> tuple[Graph, Array, Answering]:
-    """On whichever board: graph, inputs and what it answers, as in ReadyModel."""
+def graph_of(setting: Setting, case: Case, bench: Bench) -> Graph:
+    """Quantized: what runs on whichever board, over whichever test samples."""
 
-    def make() -> tuple[Graph, Array, Answering]:
+    def make() -> Graph:
         origin = float_model(setting, case.model, case.repeat, bench, case.quantization.rescale)
         if isinstance(case.model, Cascaded):
-            graph = joined(case.model, [_quantized(setting, one, bench)[0] for one in case.networks])
-            graph = thresholded(graph, case.model, origin, setting.experiment.scoring, setting.seed)
-            return graph, graph.encode(origin.x), Answering(graph, origin.x)
+            graph = joined(case.model, [graph_of(setting, one, bench) for one in case.networks])
+            return thresholded(graph, case.model, origin, setting.experiment.scoring, setting.seed)
         bench.watcher.stage(f"quantizing {case.model.name} as {case.quantization.label}")
         dataset = origin.fitted.dataset
-        graph = quantized_graph(
+        return quantized_graph(
             origin.source,
             dataset.x_train,
             case.quantization,
@@ -306,19 +304,29 @@ def _quantized(setting: Setting, case: Case, bench: Bench) -> tuple[Graph, Array
             real=real_of(setting, case, bench),
             approximation=case.approximation,
         )
-        answering = origin.answering if graph is origin.source.graph else Answering(graph, origin.x)
-        return graph, graph.encode(origin.x), answering
 
-    return bench.once.do(("quantized", *case.numbers), make)
+    return bench.once.do(("graph", *case.numbers), make)
+
+
+def _asked(setting: Setting, case: Case, bench: Bench) -> tuple[Array, Answering]:
+    """On whichever board: inputs, and what the graph answers, as in ReadyModel."""
+
+    def make() -> tuple[Array, Answering]:
+        origin = float_model(setting, case.model, case.repeat, bench, case.quantization.rescale)
+        graph = graph_of(setting, case, bench)
+        answering = origin.answering if graph is origin.source.graph else Answering(graph, origin.x)
+        return graph.encode(origin.x), answering
+
+    return bench.once.do(("asked", *case.numbers), make)
 
 
 def ready_model(setting: Setting, case: Case, bench: Bench) -> ReadyModel:
     """Source -> quantized Graph -> Program -> Sources."""
+    target, (facts, board) = setting.experiment.target, place_of(case, bench)
 
     def make() -> ReadyModel:
         origin = float_model(setting, case.model, case.repeat, bench, case.quantization.rescale)
-        graph, inputs, answering = _quantized(setting, case, bench)
-        target, (facts, board) = setting.experiment.target, place_of(case, bench)
+        graph, (inputs, answering) = graph_of(setting, case, bench), _asked(setting, case, bench)
 
         def build(library: Sources) -> Firmware:
             return bench.stages.make_firmware(library, facts, board, setting.out / case.id)
@@ -327,8 +335,7 @@ def ready_model(setting: Setting, case: Case, bench: Bench) -> ReadyModel:
         generated = generated_within(graph, origin.source, target, board, build)
         return ReadyModel(generated, inputs, answering, origin)
 
-    _, board = place_of(case, bench)
-    destination = destination_of(board, setting.experiment.target) if board else ANYWHERE
+    destination = destination_of(board, target) if board else ANYWHERE
     return bench.once.do(("c", *case.numbers, destination), make)
 
 
@@ -348,19 +355,13 @@ def _ranges(setting: Setting, case: Case, bench: Bench) -> tuple[LayerRange, ...
 
     def make() -> tuple[LayerRange, ...]:
         origin = float_model(setting, case.model, case.repeat, bench, case.quantization.rescale)
-        graph, *_ = _quantized(setting, case, bench)
+        graph = graph_of(setting, case, bench)
         if case.model.OF_OTHERS or origin.source.graph.is_quantized or not graph.is_quantized:
             return ()
         samples = origin.x[choose(len(origin.x), RANGED_SAMPLES, origin.targets, setting.seed)]
         return ranges(real_of(setting, case, bench), graph, samples)
 
     return bench.once.do(("ranges", *case.numbers), make)
-
-
-def offers_of(setting: Setting, case: Case, bench: Bench) -> Offers:
-    """What each kernel would cost in each layer of a case, and which runs."""
-    generated = ready_model(setting, case, bench).generated
-    return offers(generated.choice, setting.experiment.target.kernels)
 
 
 def place_of(case: Case, bench: Bench) -> tuple[Facts, Board | None]:

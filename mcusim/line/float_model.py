@@ -94,7 +94,11 @@ class FloatModel:
     @cached_property
     def scores(self) -> tuple[float | None, Mapping[str, float | None]]:
         """Accuracy, and what else the tasks tell; of several outputs the worst."""
-        real, judges = fields_of(self.source.graph.decode(self.answers)), self.fitted.judges
+        return self.scores_of(self.source.graph, self.answers)
+
+    def scores_of(self, graph: Graph, answers: Array) -> tuple[float | None, Mapping[str, float | None]]:
+        """Likewise of what was made of the model, when it answers this, as `Graph.run`."""
+        real, judges = fields_of(graph.decode(answers)), self.fitted.judges
         return scores_of_real(
             {
                 name: Wanted(judges[name], values, None, self.labels[name], self._samples_for(judges[name]))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from mcusim.reports.report import Run
-from mcusim.reproduce.run import Reproduced, Reproduction, done
+from mcusim.reproduce.run import Reproduced, Reproduction
 from mcusim.reproduce.study import METRICS, PaperRow, size_of
 
 OF_ANY_BOARD = ""  # accuracy and the memory of parameters depend on none
@@ -48,14 +48,14 @@ def ours_of(found: Reproduction) -> dict[Key, float]:
 
 def _values(part: Reproduced) -> Iterator[tuple[Key, float]]:
     seen = set()
-    for run in done(part.scored):
+    for run in part.with_accuracy:
         size, once = size_of(run.model), (run.model, run.repeat, run.type_label)
         if size is None or once in seen:
             continue
         seen.add(once)  # a board changes no answer
         told = {"accuracy_pct": _times(run.accuracy, 100), "parameters_bytes": _parameter_bytes(run)}
         yield from _known(part.part.name, OF_ANY_BOARD, run.type_label, size, told)
-    for run in done(part.boards):
+    for run in part.done:
         if (size := size_of(run.model)) is not None:
             rom = run.rom_bytes.total if run.rom_bytes else None
             told = {"rom_kib": _times(rom, 1 / 1024), "latency_ms": run.latency_ms, "energy_uwh": run.energy_uwh}

@@ -9,33 +9,38 @@ from mcusim import pipeline
 from mcusim.experiment.experiment import Experiment
 from mcusim.experiment.read import open_experiment
 from mcusim.line.preflight import check_out
+from mcusim.line.ready import Setting
 from mcusim.line.watcher import Watcher
 from mcusim.reports.report import Report, Run
+from mcusim.reproduce.scored import scored
 from mcusim.reproduce.study import Part, Study
 from mcusim.system.errors import OK, Problems, TooBigError
+from mcusim.system.once import Once
 
-QUICK_SAMPLES = 10  # of each network on each board
-ON_THIS_MACHINE = "host"
 CACHE = "cache"
 
 
 @dataclass(frozen=True)
 class Reproduced:
-    """What came out of a part: `boards` ran on them, `scored` has accuracies. The same report, but of a quick one."""
+    """What came out of a part: `boards` ran on them. `scored` has accuracies, where those ran a few samples only."""
 
     part: Part
     boards: Report | None = None
-    scored: Report | None = None
+    scored: tuple[Run, ...] | None = None
 
     @property
-    def reports(self) -> tuple[Report, ...]:
-        """Those there are, each once."""
-        every = (self.scored, self.boards if self.boards is not self.scored else None)
-        return tuple(report for report in every if report)
+    def runs(self) -> tuple[Run, ...]:
+        """All that boards were asked for, also what failed."""
+        return self.boards.runs if self.boards else ()
 
+    @property
+    def done(self) -> tuple[Run, ...]:
+        """What ran on boards."""
+        return tuple(run for run in self.runs if not run.error)
 
-def done(report: Report | None) -> tuple[Run, ...]:
-    return tuple(run for run in report.runs if not run.error) if report else ()
+    @property
+    def with_accuracy(self) -> tuple[Run, ...]:
+        return self.done if self.scored is None else self.scored
 
 
 def is_too_big(run: Run) -> bool:
@@ -51,14 +56,14 @@ class Reproduction:
     @property
     def exit_code(self) -> int:
         """The worst. That a network is too big for a board is what was found, and no failure."""
-        reports = (report for part in self.parts for report in part.reports)
+        reports = (part.boards for part in self.parts if part.boards)
         judged = (replace(one, runs=tuple(run for run in one.runs if not is_too_big(run))) for one in reports)
         return max((report.exit_code for report in judged), default=OK)
 
     @property
     def ran(self) -> bool:
         """Is there anything to show?"""
-        return any(report.runs for part in self.parts for report in part.reports)
+        return any(part.runs for part in self.parts)
 
     def _with(self, one: Reproduced) -> "Reproduction":
         others = tuple(part for part in self.parts if part.part.name != one.part.name)
@@ -91,15 +96,16 @@ def _of_part(
     folder = out / found.part.name
     if not quick:
         for report in pipeline.reports(experiment, folder, watcher, **options):
-            yield replace(found, boards=report, scored=report)
+            yield replace(found, boards=report)
         return
     unproved = [model.model_copy(update={"proof": False}) for model in experiment.models]
     experiment = experiment.model_copy(update={"models": tuple(unproved)})
-    on_boards = experiment.with_options(samples=QUICK_SAMPLES, timing_samples=1)
-    for report in pipeline.reports(on_boards, folder, watcher, **options):
+    on_boards = experiment.with_options(samples=found.part.quick_on_boards, timing_samples=1)
+    found, once = replace(found, scored=()), Once()
+    for report in pipeline.reports(on_boards, folder, watcher, once=once, **options):
         found = replace(found, boards=report)
         yield found
-    here = experiment.with_options(engine=ON_THIS_MACHINE, samples=found.part.quick_samples or "all")
-    for report in pipeline.reports(here, folder / ON_THIS_MACHINE, watcher, **options):
-        found = replace(found, scored=report)
+    setting = Setting(experiment.with_options(samples=found.part.quick_samples or "all"), folder)
+    for run in scored(setting, watcher, once):
+        found = replace(found, scored=(*(found.scored or ()), run))
         yield found

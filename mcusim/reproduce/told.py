@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from mcusim.reports.report import Run
 from mcusim.reproduce.beside import Beside, Key, Loss, ours_of
-from mcusim.reproduce.run import Reproduced, Reproduction, done, is_too_big
+from mcusim.reproduce.run import Reproduced, Reproduction, is_too_big
 from mcusim.reproduce.study import METRICS, PaperRow, Study, size_of
 
 NOTHING, TOO_BIG = "-", "too big"
@@ -35,7 +36,7 @@ def accuracies(study: Study, ours: dict[Key, float], part: str) -> Grid:
 
 def latencies(one: Reproduced, ours: dict[Key, float]) -> Grid:
     """Ours of a part on its boards, by type and size, in milliseconds."""
-    runs = [(run, size) for run in (one.boards.runs if one.boards else ()) if (size := size_of(run.model)) is not None]
+    runs = [(run, size) for run in one.runs if (size := size_of(run.model)) is not None]
     big = {(run.board, run.type_label, size) for run, size in runs if is_too_big(run)}
     sizes = sorted({size for _, size in runs})
 
@@ -103,17 +104,17 @@ def largest_losses(study: Study, losses: Sequence[Loss]) -> Grid:
 
 
 def summary(one: Reproduced) -> str:
-    """`42 runs on boards, 10 test samples each, 0 mismatches`"""
-    told = []
-    for report in one.reports:
-        runs = done(report)
-        big = sum(map(is_too_big, report.runs))
-        failed = _counted(big, TOO_BIG) + _counted(len(report.runs) - len(runs) - big, "failed")
-        samples, wrong = max((run.samples for run in runs), default=0), sum(run.mismatches or 0 for run in runs)
-        where = "on boards" if report is one.boards else "on this machine"
-        unfinished = "" if report.complete else ", not complete"
-        told.append(f"{len(runs)} runs {where}, {samples:,} test samples each, {wrong} mismatches{failed}{unfinished}")
-    return "; ".join(told)
+    """`42 runs on boards, 10 test samples each, 0 mismatches; accuracies of 300 test samples`"""
+    runs, big = one.done, sum(map(is_too_big, one.runs))
+    failed = _counted(big, TOO_BIG) + _counted(len(one.runs) - len(runs) - big, "failed")
+    wrong = sum(run.mismatches or 0 for run in runs)
+    told = [f"{len(runs)} runs on boards, {_samples(runs):,} test samples each, {wrong} mismatches{failed}"]
+    told += [] if one.boards and one.boards.complete else ["not complete"]
+    return ", ".join(told) + (f"; accuracies of {_samples(one.scored):,} test samples" if one.scored else "")
+
+
+def _samples(runs: Sequence[Run]) -> int:
+    return max((run.samples for run in runs), default=0)
 
 
 def _counted(count: int, what: str) -> str:
@@ -128,10 +129,10 @@ def remarks(found: Reproduction) -> Iterator[str]:
         lacking = [str(size) for size in found.study.sizes if size not in there]
         if lacking:
             yield f"{one.part.name}: no network of {', '.join(lacking)} filters; `--train` trains them"
-        for report in one.reports:
-            yield from (f"{one.part.name}: {run.id}: {run.error.message}" for run in report.runs if run.error)
+        yield from (f"{one.part.name}: {run.id}: {run.error.message}" for run in one.runs if run.error)
     if found.quick:
         yield (
-            "--quick: boards ran a few samples of each network; accuracies are those of plain C on this machine, of as "
-            "many test samples as stand there; no network was held against Keras"
+            "--quick: boards ran a few samples of each network, held against what its graph answers in NumPy; "
+            "accuracies are those of its graph, of as many test samples as stand there; no network was held against "
+            "Keras"
         )

@@ -1,6 +1,6 @@
 """Work that several runs share is done once, and its failure is remembered as well as its result."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Collection, Hashable
 from typing import Any, TypeVar
 
 from mcusim.system.errors import McusimError
@@ -25,3 +25,15 @@ class Once:
         if isinstance(value, McusimError):
             raise value
         return value
+
+
+class Shared(Once):
+    """Of a part of the work; what all parts have in common, by the first word of its key, is asked of `common`."""
+
+    def __init__(self, common: Once, words: Collection[str]) -> None:
+        super().__init__()
+        self._common, self._words = common, words
+
+    def do(self, key: Hashable, make: Callable[[], Value]) -> Value:
+        word = key[0] if isinstance(key, tuple) else key
+        return self._common.do(key, make) if word in self._words else super().do(key, make)

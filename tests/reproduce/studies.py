@@ -65,4 +65,4 @@ def run_of(size: int, data_type: str, accuracy: float, board: str = "nucleo_l452
 def reproduced(*runs: Run, study: Study = MICROAI, quick: bool = False) -> Reproduction:
     """The first part of a study, with these runs."""
     report = Report(1, "0", "toy", "2026-01-01", 1.0, True, runs=runs, planned=len(runs))
-    return Reproduction(study, quick, (Reproduced(study.parts[0], report, report),))
+    return Reproduction(study, quick, (Reproduced(study.parts[0], report),))

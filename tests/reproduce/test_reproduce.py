@@ -12,6 +12,8 @@ import pytest
 
 from mcusim import pipeline
 from mcusim.commands import cli
+from mcusim.experiment.read import open_experiment
+from mcusim.line.watcher import Silent
 from mcusim.reports.report import Report
 from mcusim.reproduce import STUDIES
 from mcusim.reproduce.study import Study
@@ -42,19 +44,21 @@ def runs_in(folder: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.arm
-def test_what_is_quick_has_more_samples_on_this_machine_and_goes_on_where_it_was(
-    reproduce: Reproduce, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_what_is_quick_tells_accuracies_of_more_samples_and_goes_on_where_it_was(
+    reproduce: Reproduce, study: Study, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
     assert reproduce("--quick", "--dataset", "toy") == OK
-    boards, here = (runs_in(out / "toy" / name) for name in ("", "host"))
-    assert [run["samples"] for run in (*boards, *here)] == [10, 10, 25, 25]
+    boards = runs_in(out / "toy")
+    assert [run["samples"] for run in boards] == [10, 10] and "accuracies of 25 test samples" in capsys.readouterr().out
     rows = [*csv.DictReader((out / "toys.csv").read_text().splitlines())]
     [rom] = [row for row in rows if row["framework"] and row["metric"] == "rom_kib" and row["filters"] == "4"]
     assert float(rom["ours"]) == pytest.approx(boards[1]["rom_bytes"]["total"] / 1024, rel=1e-4)
     [accuracy] = [row for row in rows if row["framework"] and row["metric"] == "accuracy_pct"]
-    assert float(accuracy["ours"]) == pytest.approx(100 * here[1]["accuracy"], rel=1e-4)
-    assert "Table 1" in (out / "toys.html").read_text() and "toys.html" in capsys.readouterr().out
+    here = open_experiment(study.folder / "toy.toml").with_options(engine="host", samples=25)
+    ours = pipeline.run(here, tmp_path / "here", Silent()).runs[1].accuracy
+    assert ours and float(accuracy["ours"]) == pytest.approx(100 * ours, rel=1e-4)
+    assert "Table 1" in (out / "toys.html").read_text()
     assert reproduce("--quick", "--dataset", "toy") == OK
     assert all(run["cached"] for run in runs_in(out / "toy"))
 
