@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import partial
 from typing import Literal, Protocol, TypeVar
 
 import numpy as np
 
 from mcusim.graph import Graph, Skipped
 from mcusim.system.arrays import Array
+from mcusim.system.contents import digest_of
 from mcusim.system.errors import ConfigurationError
+from mcusim.system.kept_files import KeptArrays
 from mcusim.system.remembered import Remembered
 
 WHERE = "[approximation]"
@@ -69,10 +72,14 @@ class Wanted:
 
 @dataclass(frozen=True, eq=False)
 class Memory:
-    """Of graphs that others have made: `steps` are small, and what was `seen` of samples on the way is large."""
+    """Of graphs that others have made: `steps` are small, and what was `seen` of samples on the way is large.
+
+    `numbers`: what other processes know of them, too.
+    """
 
     steps: Remembered = field(default_factory=lambda: Remembered(MOST_BYTES))
     seen: Remembered = field(default_factory=lambda: Remembered(MOST_BYTES_SEEN))
+    numbers: KeptArrays | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,6 +108,11 @@ class Reduced:
     def learned(self, told: Hashable, make: Callable[[], Seen]) -> Seen:
         """Of layers, by the samples. `told`: all that it depends on, layers as they are: no two are equal."""
         return self.memory.steps.do((self.made_by[:1], told), make, bytes_of)
+
+    def numbers(self, told: object, make: Callable[[], tuple[Array, ...]]) -> tuple[Array, ...]:
+        """The same of what is dear and only arrays: layers in `told` count by what they hold."""
+        key, kept = digest_of((self.made_by[:1], told)), self.memory.numbers
+        return self.memory.steps.do(key, make if kept is None else partial(kept.do, key, make), bytes_of)
 
     def seen(self, told: Hashable, make: Callable[[], Seen]) -> Seen:
         """The same, where it is large."""

@@ -10,11 +10,12 @@ from functools import partial
 import numpy as np
 
 from mcusim.approximate.approximation import Compensation, Reduced, Wanted, in_pairs, listed, together
-from mcusim.approximate.moments import Moments, moments_of, refitted, why_no_moments, with_means
+from mcusim.approximate.moments import moments_of, refitted, upstream, why_no_moments, with_means
 from mcusim.approximate.paths import Path, Reader, can_start, each_wanted, only, path_of, places, replaced
 from mcusim.approximate.significance import order, reading_of
 from mcusim.graph import Graph, Layer, Skipped
 from mcusim.layers import Convolution, Dense
+from mcusim.layers.weighted_sum import WeightedSum
 from mcusim.system.arrays import Array
 
 NAME = "channels"
@@ -54,25 +55,41 @@ def _path(graph: Graph, layer: Layer, *, named: bool) -> Path | str:
 
 
 def _without(made: Reduced, path: Path, count: int, wanted: Wanted) -> Reduced:
-    moments = {name: moments_of(made, name) for name in path.readers}
+    def ranked() -> tuple[Array]:
+        readings = [reading_of(made.graph, name, moments_of(made, name)) for name in path.readers]
+        return (order(readings, path.channels, wanted),)
 
-    def ranked() -> Array:
-        return order([reading_of(made.graph, name, own) for name, own in moments.items()], path.channels, wanted)
-
-    kept = np.sort(made.learned((NAME, path, made.made_by), ranked)[count:])
+    [ranks] = made.numbers((NAME, path, made.made_by), ranked)
+    kept = np.sort(ranks[count:])
     graph = only(made.graph, path, kept)
     new = {}
-    for name, own in moments.items():
+    for name in path.readers:
         reader = graph[name]
         assert isinstance(reader, (Convolution, Dense))
-        new[name] = compensated(reader, own, places(kept, path.channels, len(own.mean)), wanted.compensation)
+        chosen = places(kept, path.channels, inputs_of(made.graph, name))
+        new[name] = compensated(made, reader, chosen, wanted.compensation)
     skipped = [Skipped(NAME, name, count, path.channels) for name in path.starts]
     own_kept = {**made.kept, **{name: made.filters_of(name)[kept] for name in path.starts}}
     return replace(made, graph=replaced(graph, new), kept=own_kept, skipped=together(made.skipped, *skipped))
 
 
-def compensated(reader: Reader, moments: Moments, chosen: Array, how: Compensation) -> Reader:
-    """`reader` of the inputs `chosen` of those of `moments`."""
+def inputs_of(graph: Graph, name: str) -> int:
+    """How many a sum of that layer has."""
+    layer = graph[name]
+    assert isinstance(layer, WeightedSum)
+    return layer.kernel[0].size
+
+
+def compensated(made: Reduced, reader: Reader, chosen: Array, how: Compensation) -> Reader:
+    """`reader` of the inputs `chosen` of those that it has in `made`."""
     if how == "none":
         return reader
-    return refitted(reader, moments, chosen) if how == "least-squares" else with_means(reader, moments, chosen)
+
+    def fitted() -> tuple[Array, Array]:
+        moments = moments_of(made, reader.name)
+        new = refitted(reader, moments, chosen) if how == "least-squares" else with_means(reader, moments, chosen)
+        return new.kernel, new.bias
+
+    before, filters = upstream(made.graph, reader.name).layers, made.filters_of(reader.name)
+    kernel, bias = made.numbers(("compensated", before, filters, reader, chosen, how), fitted)
+    return replace(reader, kernel=kernel, bias=bias, has_bias=True)

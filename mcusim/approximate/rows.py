@@ -13,8 +13,8 @@ import numpy as np
 
 from mcusim import layers
 from mcusim.approximate.approximation import TOGETHER, Reduced, Wanted, listed
-from mcusim.approximate.channels import compensated
-from mcusim.approximate.moments import SAMPLES_AT_ONCE, moments_of, upstream, value_of, why_no_moments
+from mcusim.approximate.channels import compensated, inputs_of
+from mcusim.approximate.moments import SAMPLES_AT_ONCE, upstream, value_of, why_no_moments
 from mcusim.approximate.paths import Path, can_start, each_wanted, only, path_of
 from mcusim.approximate.significance import read_by
 from mcusim.graph import Graph, Layer, Skipped, samples_at_once
@@ -94,7 +94,7 @@ def _parts(made: Reduced, pool: layers.MaxPooling, path: Path, count: int, wante
     first, before = made.graph[path.start], upstream(made.graph, pool.name).layers
     assert isinstance(first, layers.Convolution)
     told = (NAME, before, wanted.compensation)
-    gain, offset, lost = made.learned(told, lambda: _fit(made, first, pool, wanted))
+    gain, offset, lost = made.numbers(told, lambda: _fit(made, first, pool, wanted))
     ranked = np.argsort(lost * read_by(made.graph, path), kind="stable")
     some, others = np.sort(ranked[:count]), np.sort(ranked[count:])
     graph = only(made.graph, path, np.concatenate([others, some]))
@@ -121,10 +121,7 @@ def _in_parts(graph: Graph, parts: Parts) -> Graph:
 def _reader_fitted(made: Reduced, name: str, wanted: Wanted) -> Layer:
     reader = made.graph[name]
     assert isinstance(reader, (layers.Convolution, layers.Dense))
-    if wanted.compensation == "none":
-        return reader
-    moments = moments_of(made, name)
-    return compensated(reader, moments, np.arange(len(moments.mean)), wanted.compensation)
+    return compensated(made, reader, np.arange(inputs_of(made.graph, name)), wanted.compensation)
 
 
 def _split(graph: Graph, whole: layers.Convolution, pool: layers.MaxPooling, fitted: layers.Convolution) -> Parts:

@@ -77,7 +77,7 @@ def _explored(
     """As it grows."""
     from mcusim.commands.terminal import Terminal
     from mcusim.explore.axes import space_of
-    from mcusim.explore.evaluate import POINTS
+    from mcusim.explore.evaluate import LEARNED, POINTS
     from mcusim.explore.exploration import EXPLORATION
     from mcusim.explore.explore import explorations
     from mcusim.explore.final import saved, tested
@@ -90,7 +90,7 @@ def _explored(
     test = chosen.explore.test and not no_test
     if test or save_front:
         demand_writer()
-    check_out(out, (EXPLORATION, EVALUATIONS, POINTS))
+    check_out(out, (EXPLORATION, EVALUATIONS, POINTS, LEARNED))
     if save_front:
         check_out(save_front)
     if evaluations:

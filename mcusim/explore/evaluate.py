@@ -1,6 +1,7 @@
 """Task -> Point: one point of the space, quantized, its kernels chosen and judged. A pure function of picklable values.
 
-What points share (data set, float model) is kept from one to the next of a process.
+What points share (data set, float model) is kept from one to the next of a process; what approximations learn of the
+model, in files that all processes read.
 """
 
 import hashlib
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from mcusim.approximate.approximation import Memory
 from mcusim.datasets import Dataset
 from mcusim.experiment.case import Case
 from mcusim.experiment.experiment import Experiment
@@ -34,6 +36,7 @@ from mcusim.line.watcher import Silent, Watcher
 from mcusim.reports.figures import REGRESS
 from mcusim.reports.report import Run, RunError
 from mcusim.system.errors import EngineError, McusimError
+from mcusim.system.kept_files import KeptArrays, KeptFiles
 from mcusim.system.memory import keep_freed
 from mcusim.system.once import Once, Shared
 from mcusim.system.own_code import own_code
@@ -41,9 +44,11 @@ from mcusim.system.records import fields_of
 from mcusim.timing.profile import energy_uwh
 
 # Keys of Once, of whatever is no point's own.
-SHARED = ("data set", "source", "float", "doubt", "board", "sha256", "approximations")
+APPROXIMATIONS = "approximations"
+SHARED = ("data set", "source", "float", "doubt", "board", "sha256", APPROXIMATIONS)
 OF_MODELS = ("experiment", "dataset", "task", "training", "model", "model_template")
-POINTS = "points"
+POINTS, LEARNED = "points", "learned"
+MOST_LEARNED_BYTES = 2**30
 MOST_KEPT = 3  # models at a time
 
 
@@ -88,6 +93,11 @@ class Task:
     def models(self) -> Path:
         """Folder of trained models."""
         return self.out / "models" / self.model
+
+    @property
+    def memory(self) -> Memory:
+        """Of approximations of its model; what is dear to learn is there for all processes."""
+        return Memory(numbers=KeptArrays(KeptFiles(self.out / LEARNED, ".learned", MOST_LEARNED_BYTES), self.model))
 
 
 def _digest(told: Any) -> str:
@@ -137,6 +147,7 @@ def _case(task: Task) -> tuple[Setting, Case]:
 def _bench(task: Task, experiment: Experiment, watcher: Watcher) -> Bench:
     """Judged by validation samples."""
     common = _kept.setdefault(task.model, Once())
+    common.do(APPROXIMATIONS, lambda: task.memory)
     _kept.move_to_end(task.model)
     while len(_kept) > MOST_KEPT:
         _kept.popitem(last=False)

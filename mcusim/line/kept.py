@@ -1,16 +1,12 @@
 """Job -> Execution, out of a folder where an earlier run has left what an engine saw of the same firmware and samples.
 
 A file is called by the digest of all that its contents depend on: firmware, samples, board, engine, its version, and
-mcusim itself. It appears whole or not at all, so that any number of runs may share a folder. What is damaged, or
-not a file of ours, is told of and ignored.
+mcusim itself. What is damaged, or not a file of ours, is told of and ignored.
 """
 
 import hashlib
 import json
-import os
 import platform
-from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from mcusim.engines.engine import Engine, Execution, Job, Ready
-from mcusim.system.files import sha256_of, write_bytes
+from mcusim.system.files import sha256_of
+from mcusim.system.kept_files import KeptFiles
 from mcusim.system.own_code import own_code
-from mcusim.system.packed import LARGEST_BYTES, pack, unpack
+from mcusim.system.packed import pack, unpack
 from mcusim.timing.load_recording import BROKEN, code_of, counts_of
 from mcusim.timing.recording import document_of, told_code
 
@@ -31,12 +28,12 @@ _ARRAYS = ("answers", "instructions", "cycle_counter")
 
 
 class Kept:
-    """A folder of at most LARGEST_FOLDER_BYTES, or a little more: what was not used for longest goes first."""
+    """A folder of at most LARGEST_FOLDER_BYTES."""
 
     def __init__(self, folder: Path) -> None:
         """Raises OSError where it cannot be."""
         folder.mkdir(parents=True, exist_ok=True)
-        self._folder = folder
+        self._files = KeptFiles(folder, SUFFIX, LARGEST_FOLDER_BYTES)
 
     def of(self, engine: Engine, ready: Ready) -> Ready:
         """An open engine that runs only what is not in the folder."""
@@ -44,40 +41,16 @@ class Kept:
 
     def read(self, name: str) -> tuple[Execution | None, str | None]:
         """What is kept under that name, or why what is there is not believed."""
-        path = self._folder / f"{name}{SUFFIX}"
         try:
-            if path.stat().st_size > LARGEST_BYTES:
-                raise ValueError("it is too large")
-            found = _unpacked(path.read_bytes(), name)
+            return replace(_unpacked(self._files.read(name), name), cached=True), None
         except FileNotFoundError:
             return None, None
         except BROKEN as error:
             reason = " ".join(str(error).split())[:100]
-            return None, f"a run that --cache kept is ignored, and was run again: {reason} ({path.name[:12]}..)"
-        with suppress(OSError):  # of another user
-            os.utime(path)
-        return replace(found, cached=True), None
+            return None, f"a run that --cache kept is ignored, and was run again: {reason} ({name[:12]}..)"
 
     def write(self, name: str, execution: Execution) -> None:
-        """A folder that cannot be written any more is no failure of a run."""
-        with suppress(OSError):
-            write_bytes(self._folder / f"{name}{SUFFIX}", _packed(execution, name))
-            self._thin_out()
-
-    def _thin_out(self) -> None:
-        files = sorted(self._files(), reverse=True)
-        room = LARGEST_FOLDER_BYTES
-        for _, size, path in files:
-            room -= size
-            if room < 0:
-                path.unlink(missing_ok=True)
-
-    def _files(self) -> Iterator[tuple[float, int, Path]]:
-        """When each was used last, and its size."""
-        for path in self._folder.glob(f"*{SUFFIX}"):
-            with suppress(OSError):
-                found = path.stat()
-                yield found.st_mtime, found.st_size, path
+        self._files.write(name, _packed(execution, name))
 
 
 class _Keeping:

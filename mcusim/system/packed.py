@@ -46,7 +46,7 @@ def unpack(data: bytes) -> tuple[str, dict[str, Array]]:
         if not inflating.eof:
             raise ValueError(f"it is larger than {LARGEST_BYTES:,} bytes")
         return _taken_apart(whole)
-    except (zlib.error, TypeError, KeyError, OverflowError, RecursionError, MemoryError) as error:
+    except (zlib.error, AttributeError, TypeError, KeyError, OverflowError, RecursionError, MemoryError) as error:
         raise ValueError(f"it is damaged: {error}") from None
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from mcusim.approximate import approximated
+from mcusim.approximate import approximated, moments, rows
 from mcusim.approximate.approximation import MOST_BYTES, Degree, Memory
+from mcusim.system.kept_files import KeptArrays, KeptFiles
 from mcusim.system.remembered import Remembered
 from tests.approximate.networks import network, wanted
 
@@ -44,3 +47,26 @@ def test_of_another_origin_nothing_is_known() -> None:
     approximated(graph, x, layers, memory, "one")
     other = approximated(graph, x[:10] * 2, layers, memory, "two")
     np.testing.assert_array_equal(other.run(x), approximated(graph, x[:10] * 2, layers).run(x))
+
+
+def test_what_another_process_has_learned_is_not_learned_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Layers are others in each process, and points come in another order: what they hold is the same."""
+    (graph, x), (again, _) = network(), network()
+    x = x[:20]
+
+    def process(given: str = "a model") -> Memory:
+        return Memory(numbers=KeptArrays(KeptFiles(tmp_path, ".learned", 2**20), given))
+
+    first, points = process(), [(layers, told) for told in WAYS for layers in POINTS]
+    alone = [approximated(graph, x, wanted(layers, **told), first, "one") for layers, told in points]
+    with monkeypatch.context() as patched:
+        patched.delattr(moments.Pairs, "moments")
+        patched.delattr(rows, "_seen")
+        second = process()
+        for (layers, told), own in reversed(list(zip(points, alone, strict=True))):
+            made = approximated(again, x, wanted(layers, **told), second, "one")
+            assert made.notes == own.notes and made.skipped == own.skipped
+            np.testing.assert_array_equal(made.run(x), own.run(x))
+        for memory, origin in ((process(), "two"), (process("another model"), "one")):
+            with pytest.raises(AttributeError, match="moments"):
+                approximated(again, x, wanted(POINTS[1]), memory, origin)

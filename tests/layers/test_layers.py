@@ -15,6 +15,7 @@ from mcusim.line.quantize import quantize
 from mcusim.models.keras.activations import ACTIVATIONS
 from mcusim.models.keras.layers import CONVERTERS
 from mcusim.system.arrays import Array
+from mcusim.system.contents import digest_of
 from mcusim.system.records import records_of
 from tests.compiled import run_compiled
 from tests.graphs import Builder
@@ -224,6 +225,11 @@ def test_floats_are_close(cases: tuple[Graph, Array]) -> None:
         near = 1e-3 if recurrent else 1e-5  # a state goes on with its rounding
         scale = np.abs(expected[name]).max()
         np.testing.assert_allclose(computed[name], expected[name], rtol=near, atol=near * scale, err_msg=name)
+
+
+def test_every_layer_has_a_digest_of_its_own(cases: tuple[Graph, Array]) -> None:
+    graph, _ = cases
+    assert len({digest_of(layer) for layer in graph}) == len(graph.layers)
 
 
 def test_every_layer_has_a_case() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from mcusim.line.kept import SUFFIX, Kept
 from mcusim.line.sharding import Which
 from mcusim.line.watcher import Silent
 from mcusim.pipeline import run
+from mcusim.system import kept_files
 from mcusim.system.image import Image
 from tests import lines
 from tests.lines import FakeEngine, FakeStages, experiment
@@ -187,7 +189,7 @@ def test_the_folder_stays_within_its_bound(tmp_path: Path, monkeypatch: pytest.M
     sizes = {path.stat().st_size for path in cache.iterdir()}
     (cache / "mine.txt").write_text("x" * 10_000)
     for path in cache.glob(f"*{SUFFIX}"):
-        kept.os.utime(path, (0, 0))
+        os.utime(path, (0, 0))
     assert asked(engine, cache, job(tmp_path, cycles_per_instruction=0.0)).cached
     monkeypatch.setattr(kept, "LARGEST_FOLDER_BYTES", int(2.5 * max(sizes)))
     asked(engine, cache, job(tmp_path, cycles_per_instruction=9.0))
@@ -199,7 +201,7 @@ def test_a_folder_that_cannot_be_written_is_no_failure(tmp_path: Path, monkeypat
     def full(path: Path, data: bytes) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(kept, "write_bytes", full)
+    monkeypatch.setattr(kept_files, "write_bytes", full)
     engine = Counted(seen())
     assert asked(engine, tmp_path / "cache", job(tmp_path)) is engine.seen
 
