@@ -97,7 +97,12 @@ class Task:
     @property
     def memory(self) -> Memory:
         """Of approximations of its model; what is dear to learn is there for all processes."""
-        return Memory(numbers=KeptArrays(KeptFiles(self.out / LEARNED, ".learned", MOST_LEARNED_BYTES), self.model))
+        return Memory(numbers=KeptArrays(learned(self.out), self.model))
+
+
+def learned(out: Path) -> KeptFiles:
+    """What approximations learn of models."""
+    return KeptFiles(out / LEARNED, f".{LEARNED}", MOST_LEARNED_BYTES)
 
 
 def _digest(told: Any) -> str:

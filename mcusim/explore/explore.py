@@ -1,7 +1,6 @@
 """Experiment -> Exploration: points are estimated, the best of them built and run, and the front frozen."""
 
 import datetime
-import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +10,7 @@ from typing import Any
 
 from mcusim.experiment.experiment import Experiment
 from mcusim.explore.axes import Genes, Space, space_of
-from mcusim.explore.evaluate import LEARNED, Task, train
+from mcusim.explore.evaluate import Task, learned, train
 from mcusim.explore.exploration import Exploration
 from mcusim.explore.front import Limits, front_of, nearest
 from mcusim.explore.point import Fidelity, Point
@@ -142,7 +141,7 @@ def explorations(
         now = _grown(now, explorer, limits, "firmware", began)
         now.write(out)
         yield now
-    shutil.rmtree(out / LEARNED, ignore_errors=True)
+    learned(out).forget()
     now = replace(now, notes=(*now.notes, *_noticed(explorer, limits, now)), complete=True)
     now.write(out)
     yield now

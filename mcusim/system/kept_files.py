@@ -43,6 +43,13 @@ class KeptFiles:
                 self._unlooked = 0
                 self._thin_out()
 
+    def forget(self) -> None:
+        """All, also what a killed process was writing. The folder stays where others have files in it."""
+        with suppress(OSError):
+            for path in self._folder.glob(f"*{self._suffix}*"):
+                path.unlink(missing_ok=True)
+            self._folder.rmdir()
+
     def _thin_out(self) -> None:
         room = self._most
         for _, size, path in sorted(self._files(), reverse=True):

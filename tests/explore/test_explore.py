@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mcusim.explore import explore, workers
-from mcusim.explore.evaluate import LEARNED, Task
+from mcusim.explore.evaluate import Task, learned
 from mcusim.explore.exploration import EXPLORATION, Exploration
 from mcusim.explore.explore import Explorer, explorations, files_of, task_of
 from mcusim.explore.point import Point
@@ -74,15 +74,15 @@ def test_every_point_has_its_figures_and_the_best_are_the_front(tmp_path: Path) 
 def test_an_interrupted_exploration_goes_on_and_ends_the_same(tmp_path: Path, most: int) -> None:
     path = write(tmp_path, ESTIMATE)
     whole = explored(path, tmp_path / "whole")
-    learned = tmp_path / "out" / LEARNED
-    learned.mkdir(parents=True)
+    files = learned(tmp_path / "out")
+    files.write("of a point", b"numbers")
     with pytest.raises(KeyboardInterrupt):
         explored(path, tmp_path / "out", Counted(most))
-    assert learned.is_dir(), "what goes on would learn it again"
+    assert files.read("of a point"), "who goes on would learn it again"
     rest = Counted()
     again = explored(path, tmp_path / "out", rest)
     assert len(rest.tasks) == 6 - most and again.reused == most
-    assert told(again) == told(whole) and not learned.exists()
+    assert told(again) == told(whole) and not files.path("").parent.exists()
 
 
 def test_another_model_of_the_same_name_is_evaluated_again(tmp_path: Path) -> None:

@@ -69,3 +69,17 @@ def test_a_folder_keeps_what_was_used_last(tmp_path: Path) -> None:
         files.write(str(number), bytes(100))
     left = {int(path.stem) for path in tmp_path.iterdir()}
     assert len(left) <= 11 and min(left) > 100, "a look at the folder each 16th of what it has room for"
+
+
+def test_what_is_forgotten_leaves_files_of_others(tmp_path: Path) -> None:
+    there = tmp_path / "there"
+    files = KeptFiles(there, ".kept", 1000)
+    files.forget()  # there is nothing yet
+    files.write("one", b"1")
+    (there / ".two.kept.x7").write_bytes(b"half of one that was being written")
+    (there / "mine.txt").write_text("mine")
+    files.forget()
+    assert [path.name for path in there.iterdir()] == ["mine.txt"]
+    (there / "mine.txt").unlink()
+    files.forget()
+    assert not there.exists()
