@@ -77,7 +77,7 @@ def inputs_of(graph: Graph, name: str) -> int:
     """How many a sum of that layer has."""
     layer = graph[name]
     assert isinstance(layer, WeightedSum)
-    return layer.kernel[0].size
+    return int(layer.kernel[0].size)
 
 
 def compensated(made: Reduced, reader: Reader, chosen: Array, how: Compensation) -> Reader:
