@@ -30,8 +30,7 @@ MICROAI = Study(
     loss_of="int8 per-layer",
     notes=(
         "The paper trains again for int8 (powers of two) and takes the mean of 15 trainings; shipped is one network of "
-        "each size, of traffic signs of the three smallest, quantized after training. `--train` trains 15 of each, as "
-        "the paper does.",
+        "a size, quantized after training. `--train` trains 15 of each, as the paper does.",
         "The paper's accuracies by size are in pictures, without numbers: only those that its text tells stand beside "
         "ours.",
         "The paper measured boards; ours are modelled cycles of the emulated ones.",
