@@ -47,7 +47,7 @@ class Pooling(Layer):
     def taps(self, x: Array, fill: float) -> list[Array]:
         """(batch, rows, columns, channels) each: views, of the numbers in one place of all windows."""
         view = self._windows(x, fill)
-        return [view[:, :, :, row, column] for row, column in np.ndindex(*self.size)]
+        return [view[:, :, :, row, column] for row in range(self.size[0]) for column in range(self.size[1])]
 
     def _windows(self, x: Array, fill: float) -> Array:
         """(batch, rows, columns, height of a window, width, channels)"""

@@ -77,7 +77,9 @@ class WeightedSum(Layer):
         """Sums of products, without bias -> output."""
         if self.rescale is None:
             return self.activation.apply(sums + self.bias)
-        return self.rescale.apply(sums.astype(np.int64) + self.bias, self.activation)
+        total = sums.astype(np.int64)
+        total += self.bias
+        return self.rescale.apply(total, self.activation)
 
     def quantize(self: W, scheme: Scheme, inputs: tuple[Numbers, ...], values: Range) -> W:
         return replace(self, **vars(scheme.weighted_sum(self.kernel, self.bias, inputs[0], values)))

@@ -125,7 +125,8 @@ class Multiplied:
     numbers: Affine
 
     def apply(self, total: Array, activation: Activation) -> Array:
-        return activation.limit(self.factors.apply(total) + self.numbers.zero, self.numbers)
+        found = self.factors.apply(total)
+        return activation.limit(found + self.numbers.zero if self.numbers.zero else found, self.numbers)
 
     def fields(self, activation: Activation) -> Fields:
         own = {**self.factors.fields(), **self.factors.rounding}

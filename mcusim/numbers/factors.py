@@ -146,15 +146,19 @@ def multiplier(ratio: float) -> tuple[int, int]:
 def high_product(x: Array, y: Array | int) -> Array:
     """x y / 2**31, halves up, saturated: gemmlowp's SaturatingRoundingDoublingHighMul."""
     product = np.asarray(x, np.int64) * np.asarray(y, np.int64)
-    return np.asarray(np.minimum((product + (1 << 30)) >> 31, (1 << 31) - 1))
+    product += 1 << 30
+    product >>= 31
+    return np.asarray(np.minimum(product, (1 << 31) - 1))
 
 
 def divided(x: Array, power: Array | int) -> Array:
     """x / 2**power, halves away from zero: gemmlowp's RoundingDivideByPOT."""
     x, power = np.asarray(x, np.int64), np.asarray(power, np.int64)
     half = (np.int64(1) << power) >> 1
-    found = (x + half - (x < 0)) >> power
-    return found if power.all() else np.where(power == 0, x, found)
+    found = x + half
+    found -= x < 0 if power.all() else (x < 0) & (power > 0)
+    found >>= power
+    return np.asarray(found)
 
 
 def wrapped(x: Array) -> Array:

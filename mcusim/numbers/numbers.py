@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -69,6 +70,7 @@ class Numbers(Protocol):
     Its text names it in generated C and in reports.
     """
 
+    def __hash__(self) -> int: ...
     @property
     def bits(self) -> int: ...
     @property
@@ -134,10 +136,9 @@ class Activation:
 
     def limit(self, x: Array, numbers: Numbers) -> Array:
         """Of integers at the scale of `numbers`, saturated and stored."""
-        least, most = (self._limited(end, numbers) for end in (numbers.minimum, numbers.maximum))
-        return np.minimum(np.maximum(x, least), most).astype(numbers.dtype)
+        return np.clip(x, *_limits(self, numbers)).astype(numbers.dtype)
 
-    def _limited(self, q: int, numbers: Numbers) -> int:
+    def limited(self, q: int, numbers: Numbers) -> int:
         """Of a number within `numbers`."""
         q = max(q, _integer(self.floor, numbers)) if self.relu else q
         return q if self.ceiling is None else min(q, _integer(self.ceiling, numbers))
@@ -156,6 +157,11 @@ class Activation:
 
 
 LINEAR, RELU = Activation(), Activation(relu=True)
+
+
+@lru_cache(maxsize=4096)  # a graph is run for a few samples at a time
+def _limits(activation: Activation, numbers: Numbers) -> tuple[int, int]:
+    return activation.limited(numbers.minimum, numbers), activation.limited(numbers.maximum, numbers)
 
 
 def storage_fields(numbers: Numbers | None) -> Fields:

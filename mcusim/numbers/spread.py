@@ -38,10 +38,13 @@ class Octaves:
             peaks = magnitudes.max(axis=1, initial=0.0)
         if peaks_alone:
             return Octaves(*(np.zeros(0),) * 3, peaks.astype(np.float64))
-        octave = (magnitudes.reshape(-1).view(np.uint32) >> 23).astype(np.intp)
-        wide = magnitudes.reshape(-1).astype(np.float64)
+        seen = magnitudes[magnitudes > 0]  # what a ReLU has cut off adds nothing to sums
+        octave = (seen.view(np.uint32) >> 23).astype(np.intp)
+        wide = seen.astype(np.float64)
+        count = np.bincount(octave, minlength=OCTAVES).astype(np.float64)
+        count[0] += magnitudes.size - seen.size
         return Octaves(
-            np.bincount(octave, minlength=OCTAVES).astype(np.float64),
+            count,
             np.bincount(octave, wide, OCTAVES),
             np.bincount(octave, wide * wide, OCTAVES),
             peaks.astype(np.float64),
