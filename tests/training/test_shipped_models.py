@@ -17,6 +17,7 @@ from mcusim.training.normalization_file import load_normalization, load_record
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "uci_har"
 SHIPPED = {"resnetv1_6_f16.keras": (3_958, 333_920), "resnetv1_6_f80.keras": (86_326, 7_240_160)}
+MICROAI = Path(__file__).parents[2] / "examples" / "microai"
 CIFAR10 = Path(__file__).parents[2] / "examples" / "cifar10"
 REAL = os.environ.get("MCUSIM_DATA_DIR", "")
 
@@ -54,6 +55,27 @@ def test_networks_of_cifar_10_were_made_as_train_toml_says() -> None:
         assert made["training"] == {key: told[key] for key in made["training"]}
         assert (made["architecture"], made["seed"]) == (model.architecture, experiment.general.seed)
     assert read_model(CIFAR10 / "lenet.keras", "lenet").graph.parameters == 122_570
+
+
+@pytest.mark.parametrize("path", sorted(MICROAI.glob("*_aware*.toml")), ids=lambda path: path.stem)
+def test_networks_are_trained_for_the_integers_they_are_run_in(path: Path) -> None:
+    """Each size beside itself as it is shipped, all by one recipe, and on samples as it learned before."""
+    experiment = read_experiment(path)
+    real, integers = experiment.quantizations
+    shipped, aware = experiment.models[::2], experiment.models[1::2]
+    assert [model.name for model in aware] == [f"{model.name}_aware" for model in shipped]
+    assert {model.name for model in shipped} == {
+        model.name for model in read_experiment(MICROAI / f"{experiment.dataset.name}.toml").models
+    }
+    assert len({model.training.quantization for model in aware}) == 1
+    for before, after in zip(shipped, aware, strict=True):
+        assert after.file and after.file == before.file and not before.is_trained
+        asked = after.training.quantization
+        assert asked and (asked.data_type, asked.scheme) == (integers.data_type, integers.scheme)
+        told = load_record(after.file)["made"]["training"]
+        own = ("batch_size", "mixup", "shift", "optimizer", "momentum", "weight_decay")
+        assert {key: told.get(key, 0) for key in own} == {key: getattr(after.training, key) for key in own}
+    assert (real.data_type, len(list(experiment.cases()))) == ("float32", 4 * len(shipped))
 
 
 @pytest.mark.train
