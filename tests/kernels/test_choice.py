@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from mcusim.experiment.kernel_choice import KernelChoice
@@ -13,6 +15,7 @@ from mcusim.kernels.memory import NO_WAITS, Memory
 from mcusim.layers import LAYERS
 from mcusim.line.lower import lower
 from mcusim.line.quantize import quantize
+from mcusim.numbers.numbers import Activation
 from mcusim.program import LayerCode
 from mcusim.system.errors import ConfigurationError
 from tests.graphs import Builder
@@ -78,6 +81,16 @@ def test_a_name_for_one_layer_has_to_fit() -> None:
         kernels("cortex-m4", forced)
     with pytest.raises(ConfigurationError, match="half: it needs a Cortex-M4"):
         kernels(None, forced)
+
+
+def test_a_kernel_that_says_nothing_of_floors_takes_activations_that_begin_at_0_alone() -> None:
+    graph = network()
+    dense = graph["dense_3"]
+    floored = replace(dense, activation=Activation(relu=True, ceiling=1.0, floor=-1.0))
+    inputs = tuple(graph[name] for name in dense.inputs)
+    assert choice.why_not(Half(), dense, inputs, "cortex-m4") is None
+    assert choice.why_not(Half(), floored, inputs, "cortex-m4") == "it is for activations that begin at 0"
+    assert choice.why_not(plain, floored, inputs, "cortex-m4") is None
 
 
 def test_a_layer_that_is_not_there_is_named() -> None:
