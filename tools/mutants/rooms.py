@@ -23,8 +23,8 @@ ROOMS = {
     ),
     "kernels": Room(
         ("mcusim/kernels/*",),
-        ("tests/kernels", "tests/line/test_select.py", "tests/line/test_within.py"),
-        ("tests/kernels/test_told.py", "tests/kernels/test_routine_names.py"),
+        ("tests/kernels", "tests/layers/test_layers.py", "tests/line/test_select.py", "tests/line/test_within.py"),
+        ("tests/kernels/test_told.py", "tests/layers/test_layers.py", "tests/kernels/test_routine_names.py"),
     ),
     "front": Room(
         ("mcusim/line/front.py",),
