@@ -17,8 +17,10 @@ from mcusim.kernels import squares, squares_in_flash
 from mcusim.kernels.choice import Destination, options
 from mcusim.kernels.kernel import DEFAULT, Kernel, Variant
 from mcusim.kernels.memory import USUAL
+from mcusim.kernels.squares.plan import Plan
 from mcusim.kernels.squares.points import NINTH, SQUARE, flat
 from mcusim.kernels.winograd.points import reach, why_not
+from mcusim.kernels.winograd.tile import Layout
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.input import Input
 from mcusim.line.destination import memory_of
@@ -86,6 +88,13 @@ def test_what_it_cannot_run_says_why(shape: tuple[int, ...], config: dict[str, i
     assert why in (squares.fits(layer, graph.inputs_of(layer), CORE) or "")
 
 
+def test_weights_lie_where_the_tile_reads_them() -> None:
+    """Whatever the number of channels: the address of the input ends its loops, that of the weights ends none."""
+    for words in range(2, 200, 2):
+        layout = Layout(SQUARE, words, 4 * words, 16 * words, 36 * 16 * words, 8, 64, 0, by_input=True)
+        assert layout.apart == Plan(2 * words, 1, 1, 1, in_flash=False).apart
+
+
 @st.composite
 def cases(draw: st.DrawFn) -> tuple[Builder, Kernel, Variant, bool]:
     """Two layers, so that the second reads what the first wrote: with a sign or without."""
@@ -117,6 +126,7 @@ SHAPES: tuple[tuple[tuple[int, ...], int, str, int, Kernel], ...] = (  # input, 
     ((8, 8, 64), 6, "same", 1, squares),
     ((6, 7, 36), 5, "valid", 1, squares_in_flash),
     ((13, 9, 6), 7, "same", 2, squares),
+    ((6, 6, 52), 4, "valid", 1, squares),
 )
 
 

@@ -83,8 +83,8 @@ class Layout:
 
     @property
     def apart(self) -> int:
-        """Bytes from point to point of the weights."""
-        return -(-8 * self.words // self.end_bytes) * self.end_bytes
+        """Bytes from point to point of the weights. Where they end no loop they lie side by side."""
+        return 8 * self.words if self.by_input else -(-8 * self.words // self.end_bytes) * self.end_bytes
 
     @property
     def m_bytes(self) -> int:
