@@ -4,17 +4,15 @@ The framework runs in a process of its own, which starts early and is awaited wh
 the cache: the same file, samples, graph and versions give the same proof.
 """
 
-import hashlib
 import json
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -28,8 +26,9 @@ from mcusim.reports.report import FloatProof
 from mcusim.system import command
 from mcusim.system.arrays import Array
 from mcusim.system.cache import cache_folder
+from mcusim.system.contents import digest_of
 from mcusim.system.errors import ModelError
-from mcusim.system.files import write_text
+from mcusim.system.files import sha256_of, write_text
 from mcusim.system.names import printable
 from mcusim.system.records import fields_of
 from mcusim.system.version import VERSION
@@ -166,18 +165,8 @@ def _awaited(process: subprocess.Popen[bytes], folder: Path) -> Values | str:
 
 
 def _key(path: Path, source: Source, x: Array, against: str) -> str:
-    sha = hashlib.sha256(repr((VERSION, against, SAMPLES, source.as_read.outputs, source.graph.outputs)).encode())
-    sha.update(hashlib.sha256(path.read_bytes()).digest())
-    for part in (x, *_parts(source.as_read), *_parts(source.graph)):
-        sha.update(part.tobytes() if isinstance(part, np.ndarray) else repr(part).encode())
-    return sha.hexdigest()
-
-
-def _parts(graph: Graph) -> Iterator[Any]:
-    for layer in graph:
-        yield layer.kind
-        yield from (part for pair in sorted(vars(layer).items()) for part in pair)
-        yield from layer.weights.values()  # also those that lie deeper
+    graphs = [(graph.layers, graph.outputs) for graph in (source.as_read, source.graph)]
+    return digest_of((VERSION, against, SAMPLES, sha256_of(path), x, graphs))
 
 
 def _kept(path: Path) -> Proved | None:

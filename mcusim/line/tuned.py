@@ -4,14 +4,11 @@ A file is called by the digest of all that its weights depend on, and appears wh
 made again.
 """
 
-import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
 
 from mcusim.datasets.targets import class_numbers
 from mcusim.experiment.case import Case
@@ -21,6 +18,7 @@ from mcusim.line.bench import Bench
 from mcusim.line.float_model import FloatModel
 from mcusim.line.ready import Setting
 from mcusim.line.validation import held_out, share_of
+from mcusim.system.contents import digest_of
 from mcusim.system.disk import WRITE_HINT
 from mcusim.system.errors import ConfigurationError, DataError
 from mcusim.system.files import write_bytes
@@ -135,22 +133,4 @@ def _keep(path: Path, key: str, graph: Graph, note: str) -> None:
 
 def _digest(reduced: Graph, exact: Graph, lesson: Lesson, settings: TrainingSettings, seed: int) -> str:
     """Of all that the weights, and what is told of them, depend on."""
-    told = json.dumps([VERSION, settings.model_dump(), seed, lesson.answers, lesson.share], default=str)
-    sha = hashlib.sha256(told.encode())
-    for array in (lesson.x, lesson.unseen, *(() if lesson.y is None else (lesson.y,))):
-        sha.update(repr(array.shape).encode())
-        sha.update(np.ascontiguousarray(array).data)
-    for graph in (reduced, exact):
-        for part in _parts(graph):
-            sha.update(part)
-    return sha.hexdigest()
-
-
-def _parts(graph: Graph) -> Iterator[bytes]:
-    for layer in graph:
-        for field in fields(layer):
-            value = getattr(layer, field.name)
-            is_array = isinstance(value, np.ndarray)
-            yield repr((layer.kind, field.name, value.shape if is_array else value)).encode()
-            if is_array:
-                yield np.ascontiguousarray(value).tobytes()
+    return digest_of((VERSION, settings.model_dump(), seed, lesson, reduced.layers, exact.layers))
