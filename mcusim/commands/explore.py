@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -13,6 +12,7 @@ import click
 from mcusim.commands import options
 from mcusim.commands.session import Session
 from mcusim.commands.streams import say
+from mcusim.system.cores import cores
 from mcusim.system.errors import BUDGET_BROKEN, OK
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def _explored(
         chosen = chosen.model_copy(update={"explore": chosen.explore.model_copy(update={"evaluations": evaluations})})
     tables, _ = read_toml(chosen.path)
     watcher = Terminal(session)
-    jobs = chosen.target.jobs or len(os.sched_getaffinity(0))
+    jobs = chosen.target.jobs or cores()
     with opened(scheduler, jobs, partial(check_machine, chosen, chosen.engines[:1])) as workers:
         for found in explorations(chosen, tables, out, workers, watcher):
             yield found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +13,7 @@ from mcusim.experiment.experiment import Experiment
 from mcusim.line.float_model import Answering, FloatModel
 from mcusim.line.threshold import gone_on
 from mcusim.system.arrays import Array
+from mcusim.system.cores import cores
 
 if TYPE_CHECKING:
     from mcusim.line.front import Generated
@@ -40,7 +40,7 @@ class Setting:
 
     @property
     def jobs(self) -> int:
-        return self.experiment.target.jobs or len(os.sched_getaffinity(0))
+        return self.experiment.target.jobs or cores()
 
 
 @dataclass(frozen=True)
