@@ -315,6 +315,36 @@ def _end(builder: Builder, ending: str, draw: st.DrawFn) -> None:
         builder.add("ReLU")
 
 
+MOST_WEIGHTS, MOST_ELEMENTS = 48_000, 3000  # of a wide network: two in reals go into the flash of every board
+
+
+@st.composite
+def wide_builders(draw: st.DrawFn) -> Builder:
+    """Of many channels, and few layers that do something else with each number of them."""
+    channels, rank = draw(st.integers(1, 160)), draw(st.sampled_from([1, 2, 2, 2]))
+    side = draw(st.integers(3, max(3, min(9, int((MOST_ELEMENTS / channels) ** (1 / rank))))))
+    builder = Builder((side,) * rank + (channels,), seed=draw(st.integers(0, 2**32 - 1)))
+    for _ in range(draw(st.integers(1, 3))):
+        draw(st.sampled_from(WIDE_MOVES))(builder, draw)
+    return builder
+
+
+def _wide_convolution(builder: Builder, draw: st.DrawFn) -> None:
+    *sides, channels = builder.last.shape
+    size = draw(st.sampled_from([1, 2, 3, 3, 3, 4, 5]))
+    taps = channels * size ** len(sides)
+    left = MOST_WEIGHTS - builder.graph().parameters
+    most = min(160, left // (taps + 1), MOST_ELEMENTS // int(np.prod(sides)))
+    if most >= 1:
+        activation, padding = draw(st.sampled_from(["linear", "relu"])), draw(st.sampled_from(["same", "valid"]))
+        padding = padding if min(sides) >= size else "same"
+        strides = draw(st.sampled_from([1, 1, 2]))
+        builder.conv(draw(st.integers(1, most)), size, strides=strides, padding=padding, activation=activation)
+
+
+WIDE_MOVES = (_wide_convolution, _wide_convolution, _wide_convolution, _depthwise, _pooling, _padding)
+
+
 def mixture() -> tuple[Graph, Array, dict[str, tuple[str, str]], str]:
     """A network, samples, data type and scheme of layers that are to have other numbers than the rest; and a layer
     in its middle.

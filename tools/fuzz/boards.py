@@ -28,29 +28,31 @@ from mcusim.system.errors import MissingToolError
 from mcusim.system.toolchain import find_arm_tool
 from mcusim.workloads.generated import make_firmware
 from tests.jobs import run as run_job
-from tools.fuzz.choices import FORCED, Choice, forced
-from tools.fuzz.fronts import FRONTS, Front
+from tools.fuzz.choices import FORCED, Choice
+from tools.fuzz.fronts import FRONTS, WIDE, Front
 from tools.fuzz.graphs import Setting, Tried, judge, made, setting_of
 from tools.fuzz.kind import Kind, NotHere, Outcome
 
 BOARDS = ("nucleo_l452re_p", "sparkfun_edge")
 TOGETHER, LONGEST_S = 8, 1800.0
+WIDE_TOGETHER = 2  # that every board's flash has room for
 SAMPLES = 4
-QUICK = tuple(front for front in FRONTS if front.name not in ("keras", "pt2"))  # to import, too
+SLOW = ("keras", "pt2")  # to import, too
+USUAL = tuple(front for front in FRONTS if front is not WIDE and front.name not in SLOW)
 
 
-def run(seeds: Sequence[int], folder: Path) -> Outcome:
+def run(name: str, fronts: Sequence[Front], seeds: Sequence[int], folder: Path) -> Outcome:
+    """`name`: of the kind."""
     outcome, group = Outcome(), seeds[0] // TOGETHER
     _demand_tools()
     random = np.random.default_rng([group, 11])
-    front = QUICK[int(random.integers(len(QUICK)))]
-    for number, name in enumerate(BOARDS):
-        board = load_board(name)
-        setting = setting_of("boards", seeds[0], _choices(board))
+    front = fronts[int(random.integers(len(fronts)))]
+    for number, board in enumerate(map(load_board, BOARDS)):
+        setting = setting_of(name, seeds[0], _choices(board))
         tried = [one for seed in seeds if (one := _made(front, seed, setting, folder, outcome, number)) is not None]
         if tried:
             judge(tried, setting.choice, outcome, partial(_answers, board, folder))
-            outcome.counts[f"boards: {name}"] += len(tried)
+            outcome.counts[f"boards: {board.name}"] += len(tried)
     return outcome
 
 
@@ -94,8 +96,11 @@ def _choices(board: Board) -> tuple[Choice, ...]:
         *(Choice("chosen", partial(chosen, usual)),) * 4,
         *(Choice("code in RAM", partial(chosen, moved)),) * 2,
         *(Choice("little RAM", little),) * 2,
-        *(Choice(kernel.NAME, partial(forced, kernel)) for kernel in FORCED),
+        *FORCED,
     )
 
 
-KINDS = (Kind("boards", TOGETHER, LONGEST_S, run),)
+KINDS = (
+    Kind("boards", TOGETHER, LONGEST_S, partial(run, "boards", USUAL)),
+    Kind("wide on boards", WIDE_TOGETHER, LONGEST_S, partial(run, "wide on boards", (WIDE,))),
+)

@@ -1,8 +1,8 @@
-"""quantized Graph -> its program by plain C, by what is chosen for some memory, or by a kernel that is named."""
+"""quantized Graph -> its program by plain C, by what is chosen for some memory, by any kernels or one alone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -55,13 +55,14 @@ def _code_in_ram(graph: Graph, random: np.random.Generator) -> Program:
     return lower(graph, replace(USUALLY, code_ram=int(random.choice([512, 4096, 2**15])), always=True))
 
 
-def forced(kernel: Kernel, graph: Graph, random: np.random.Generator) -> Program:
-    """Wherever it fits, in any of its variants, and plain C elsewhere."""
+def forced(kernels: Sequence[Kernel], graph: Graph, random: np.random.Generator) -> Program:
+    """Each layer by one of those that fit it, in any of its variants; by plain C, where none does."""
     chosen: dict[str, Chosen] = {}
     for layer in running_layers(graph):
         inputs = graph.inputs_of(layer)
         chosen[layer.name] = plain, DEFAULT
-        if why_not(kernel, layer, inputs, CORE) is None:
+        if fitting := [kernel for kernel in kernels if why_not(kernel, layer, inputs, CORE) is None]:
+            kernel = fitting[int(random.integers(len(fitting)))]
             offered = getattr(kernel, "variants", None)
             variants = offered(layer, inputs) if offered else (DEFAULT,)
             chosen[layer.name] = kernel, variants[int(random.integers(len(variants)))]
@@ -69,19 +70,23 @@ def forced(kernel: Kernel, graph: Graph, random: np.random.Generator) -> Program
 
 
 # Kernels with other bits are held to a bound of their own: tests/kernels/test_points.py.
-FORCED = tuple(kernel for kernel in KERNELS if kernel is not plain and not opt_in(kernel))
+KERNELS_OF_SAME_BITS = tuple(kernel for kernel in KERNELS if kernel is not plain and not opt_in(kernel))
+FORCED = (
+    *(Choice("any kernels", partial(forced, KERNELS_OF_SAME_BITS)),) * 6,
+    *(Choice(kernel.NAME, partial(forced, (kernel,))) for kernel in KERNELS_OF_SAME_BITS),
+)
 CHOICES = (
     Choice("plain", _plain),
     *(Choice("chosen", _chosen),) * 3,
     *(Choice("little RAM", _little_ram),) * 3,
     *(Choice("little flash", _little_flash),) * 2,
     *(Choice("slow RAM", _slow_ram), Choice("code in RAM", _code_in_ram)),
-    *(Choice(kernel.NAME, partial(forced, kernel)) for kernel in FORCED),
+    *FORCED,
 )
 
 
 def is_in(program: Program, prefix: str, choice: Choice) -> bool:
     """Does the choice decide anything about the layers whose names begin so? A kernel may fit none of them."""
-    if choice.name not in {kernel.NAME for kernel in FORCED}:
+    if choice.name not in {kernel.NAME for kernel in KERNELS_OF_SAME_BITS}:
         return True
     return any(step.name.startswith(prefix) and step.kernel == choice.name for step in program.steps)

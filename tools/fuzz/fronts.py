@@ -47,10 +47,10 @@ class Front:
     make: Callable[[int, Path], Case]
 
 
-def _graph(seed: int, _folder: Path) -> Case:
-    from tests.graphs import builders
+def _graph(wide: bool, seed: int, _folder: Path) -> Case:
+    from tests.graphs import builders, wide_builders
 
-    builder = drawn(builders(), seed, lambda one: one)
+    builder = drawn(wide_builders() if wide else builders(), seed, lambda one: one)
     if builder is None:
         raise Refused
     random = np.random.default_rng(seed)
@@ -135,8 +135,10 @@ def first(x: Array, count: int) -> Array:
     return records_of({name: field[:count] for name, field in fields_of(x).items()})
 
 
+WIDE = Front("wide graph", partial(_graph, True))
 FRONTS = (
-    Front("graph", _graph),
+    Front("graph", partial(_graph, False)),
+    WIDE,
     Front("keras", _keras),
     Front("tflite float32", partial(_tflite, 0)),
     Front("tflite int8", partial(_tflite, 8)),
