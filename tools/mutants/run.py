@@ -26,7 +26,7 @@ from tools.mutants.changes import Change, drawn
 from tools.mutants.rooms import Room
 
 TIMES, PATIENCE_SECONDS = 3, 30  # what tests may take of the processor, of what they took: a mutant may loop for ever
-MOST_SECONDS = 120  # of tests that are neither quick nor the module's own: what they do not see counts as not seen
+MOST_SECONDS = 300  # of tests that are neither quick nor the module's own: what they do not see counts as not seen
 SURVIVED, KILLED, SLOW, NO_TEST = "survived", "killed", "too slow", "no test"
 BROKEN = 70  # exit code of a child that did not come to its tests
 QUIET = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist")
