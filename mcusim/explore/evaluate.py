@@ -35,7 +35,6 @@ from mcusim.line.validation import judged_by_validation, share_of
 from mcusim.line.watcher import Silent, Watcher
 from mcusim.reports.figures import REGRESS
 from mcusim.reports.report import Run, RunError
-from mcusim.system.cores import core_held
 from mcusim.system.errors import EngineError, McusimError
 from mcusim.system.kept_files import KeptArrays, KeptFiles
 from mcusim.system.memory import keep_freed
@@ -49,7 +48,6 @@ APPROXIMATIONS = "approximations"
 SHARED = ("data set", "source", "float", "doubt", "board", "sha256", APPROXIMATIONS)
 OF_MODELS = ("experiment", "dataset", "task", "training", "model", "model_template")
 POINTS, LEARNED = "points", "learned"
-SUFFIX = f".{LEARNED}"
 MOST_LEARNED_BYTES = 2**30
 MOST_KEPT = 3  # models at a time
 
@@ -104,7 +102,7 @@ class Task:
 
 def learned(out: Path) -> KeptFiles:
     """What approximations learn of models."""
-    return KeptFiles(out / LEARNED, SUFFIX, MOST_LEARNED_BYTES)
+    return KeptFiles(out / LEARNED, f".{LEARNED}", MOST_LEARNED_BYTES)
 
 
 def _digest(told: Any) -> str:
@@ -121,11 +119,7 @@ def evaluate(task: Task) -> Point:
     try:
         setting, case = _case(task)
         with _bench(task, setting.experiment, Silent()) as bench:
-            if task.fidelity == "firmware":
-                figures, digest = _ran(setting, case, bench)
-            else:
-                with core_held(task.out / LEARNED, f"{SUFFIX}.core"):
-                    figures, digest = _estimated(setting, case, bench)
+            figures, digest = (_ran if task.fidelity == "firmware" else _estimated)(setting, case, bench)
         known = {name: value for name, value in figures.items() if math.isfinite(value)}
         return replace(point, figures=known, digest=digest)
     except McusimError as error:

@@ -32,13 +32,18 @@ class Here:
 
 
 class There:
-    """On a Dask cluster. `notes`: what some of its workers lack."""
+    """On a Dask cluster. `notes`: what some of its workers lack, and who has no core.
+
+    Estimates only compute: two on a core push each other's arrays out of its caches, and take longer than one after
+    the other. A firmware may wait for a board.
+    """
 
     def __init__(self, cluster: Cluster) -> None:
-        self._cluster, self.notes = cluster, cluster.notes
+        self._cluster, self.notes = cluster, (*cluster.notes, *cluster.spare)
 
     def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Point]]:
-        for task, point in self._cluster.each(evaluate, {f"mcusim-{task.key}": task for task in tasks}):
+        called, computing = {f"mcusim-{task.key}": task for task in tasks}, {task.fidelity for task in tasks}
+        for task, point in self._cluster.each(evaluate, called, computing == {"estimate"}):
             yield task, point or _lost(task)
 
 

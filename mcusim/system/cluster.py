@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
+import platform
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, TypeVar
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from mcusim.system.errors import ConfigurationError, McusimError, MissingToolError
+from mcusim.system.cores import cores
+from mcusim.system.errors import ConfigurationError, EngineError, McusimError, MissingToolError
+from mcusim.system.names import words_of
 from mcusim.system.own_code import which
 from mcusim.system.version import VERSION
 
@@ -18,39 +23,136 @@ if TYPE_CHECKING:
 
 PATIENCE_S = 10  # for a scheduler to answer, and for a worker that may be lost
 CONNECT = "distributed.comm.timeouts.connect"
+LOOK_S = 0.5  # so often it is looked whether workers are there that have something to do
+RETURN_S = 60  # until one comes in the place of another, on a busy machine
 RETRIES = 2  # of a task whose worker was lost
 INSTALL = "pip install 'mcusim[explore]'"
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 
+class State(NamedTuple):
+    """What a worker tells of itself. `lacks`: what it takes, and is not there; nothing of one that is able."""
+
+    mcusim: str
+    lacks: str
+    machine: str
+    cores: int
+
+
 class Cluster:
     """`able`: addresses of workers that have what it takes. `notes`: what the others lack."""
 
-    def __init__(self, client: Client, able: Sequence[str], notes: tuple[str, ...]) -> None:
-        self._client, self.able, self.notes = client, able, notes
+    def __init__(self, client: Client, check: Callable[[], None]) -> None:
+        self._client, self._check = client, check
+        self._states: dict[str, State] = {}
+        self.able = self._looked()
+        lacking = sorted((address, state.lacks) for address, state in self._states.items() if state.lacks)
+        self.notes = tuple(f"worker {address} is left out: {what}" for address, what in lacking)
+
+    @property
+    def states(self) -> Mapping[str, State]:
+        """Of all workers that were seen so far, by their addresses."""
+        return self._states
 
     def each(
-        self, function: Callable[[Task], Result], tasks: Mapping[str, Task]
+        self, function: Callable[[Task], Result], tasks: Mapping[str, Task], computing: bool = False
     ) -> Iterator[tuple[Task, Result | None]]:
-        """As they are done; None of one whose worker was lost again and again. Tasks are called by their keys."""
-        from distributed import as_completed
+        """As they are done; None of one whose worker was lost again and again. Tasks are called by their keys.
+
+        `computing`: on no more workers of a machine than it has cores. Raises EngineError where none is left.
+        """
+        left = dict(tasks)
+        for _ in range(1 + RETRIES):
+            if left:  # at first, and when all workers were lost that had been there
+                for key, result in self._round(function, left, self._wanted(computing)):
+                    yield left.pop(key), result
+        for task in left.values():
+            yield task, None
+
+    def _round(
+        self, function: Callable[[Task], Result], tasks: Mapping[str, Task], workers: Sequence[str]
+    ) -> Iterator[tuple[str, Result | None]]:
+        """Until all are done, or all these workers are lost: whoever comes in their place has another address."""
+        from distributed import TimeoutError as Late
         from distributed.scheduler import KilledWorker
 
+        done = SimpleQueue[Any]()
         own = {
-            self._client.submit(
-                function, task, key=key, workers=self.able, allow_other_workers=False, retries=RETRIES
-            ): task
+            self._client.submit(function, task, key=key, workers=workers, allow_other_workers=False, retries=RETRIES)
             for key, task in tasks.items()
         }
         try:
-            for future in as_completed(own):
+            for future in own:
+                future.add_done_callback(done.put)
+            left = len(own)
+            while left:
+                future = result = None
                 try:
-                    yield own[future], future.result()
+                    future = done.get(timeout=LOOK_S)
+                    result = future.result(timeout=PATIENCE_S)
                 except KilledWorker:
-                    yield own[future], None
+                    pass
+                except (Empty, Late):
+                    if not self._alive().keys() & set(workers):
+                        return
+                    if future is not None:  # its result was lost with the worker, and is made again
+                        future.add_done_callback(done.put)
+                    continue
+                left -= 1
+                yield future.key, result
         finally:
             self._client.cancel(list(own))
+
+    def _alive(self) -> dict[str, int]:
+        """Threads of the workers that are there. Raises EngineError for a scheduler that does not answer any more."""
+        try:
+            return dict(self._client.nthreads())
+        except (OSError, ValueError) as error:
+            what = f"the scheduler does not answer any more: {words_of(error)[:200]}"
+            raise EngineError(what, hint="start it again, and this command: what was done is kept") from None
+
+    def _looked(self) -> list[str]:
+        """Those that are able, of those that are there; who is new is asked."""
+        alive = self._alive()
+        if new := [address for address in alive if address not in self._states]:
+            told = self._client.run(_state, self._check, workers=new, on_error="return")
+            self._states |= {address: _told(state) for address, state in told.items()}
+        return sorted(address for address in alive if self._is_able(address))
+
+    def _is_able(self, address: str) -> bool:
+        state = self._states.get(address)
+        return state is not None and state.mcusim == which() and not state.lacks
+
+    def _wanted(self, computing: bool) -> list[str]:
+        """Raises EngineError where nobody is left, and nobody comes."""
+        until = time.monotonic() + RETURN_S
+        while not (found := self._looked()):
+            if time.monotonic() > until:
+                raise EngineError("all workers are lost", hint="start others, and this command again: it goes on")
+            time.sleep(LOOK_S)
+        self.able = found
+        return [address for one in self._by_machine().values() for address in one[0]] if computing else found
+
+    def _by_machine(self) -> dict[str, tuple[list[str], list[str]]]:
+        """Workers whose threads have a core each, and all others."""
+        threads, free = self._alive(), dict[str, int]()
+        found: dict[str, tuple[list[str], list[str]]] = {}
+        for address in self.able:
+            state = self._states[address]
+            left = free.setdefault(state.machine, max(1, state.cores))
+            found.setdefault(state.machine, ([], []))[left <= 0].append(address)
+            free[state.machine] = left - threads.get(address, 1)
+        return found
+
+    @property
+    def spare(self) -> tuple[str, ...]:
+        """Notes of workers that `computing` leaves out."""
+        return tuple(
+            f"{len(others)} of {len(chosen) + len(others)} workers of {machine} compute nothing: it has not more cores"
+            for machine, (chosen, others) in self._by_machine().items()
+            if others
+        )
 
 
 @contextmanager
@@ -77,7 +179,13 @@ def _client(scheduler: str | None, jobs: int) -> Iterator[Client]:
     if scheduler is None:
         with (
             dask.config.set({"distributed.worker.daemon": False, CONNECT: f"{PATIENCE_S}s"}),
-            LocalCluster(n_workers=jobs, threads_per_worker=1, dashboard_address=None, silence_logs=50) as cluster,
+            LocalCluster(
+                n_workers=jobs,
+                threads_per_worker=1,
+                dashboard_address="127.0.0.1:0",  # None is port 8787, and a warning where that is taken
+                scheduler_kwargs={"dashboard": False},
+                silence_logs=50,
+            ) as cluster,
             Client(cluster) as client,
         ):
             yield client
@@ -103,37 +211,39 @@ async def _answers(scheduler: str) -> None:
 
 def _checked(client: Client, check: Callable[[], None], scheduler: str | None) -> Cluster:
     """Of workers that run this mcusim and have what it takes. Raises ConfigurationError where there are none."""
-    told = client.run(_state, check, on_error="return")
-    states = {address: state if isinstance(state, tuple) else _unable(state) for address, state in told.items()}
-    others = {version for version, _ in states.values() if version != which()}
+    found = Cluster(client, check)
+    others = {state.mcusim for state in found.states.values() if state.mcusim != which()}
     if others:
         what = f"workers have another mcusim: {', '.join(sorted(others))}; here it is {which()}"
         raise ConfigurationError(
             what, where=scheduler, hint=f"install the same there, such as pip install mcusim=={VERSION}"
         )
-    lacking = {address: lack for address, (_, lack) in states.items() if lack}
-    able = [address for address in told if address not in lacking]
-    notes = tuple(f"worker {address} is left out: {what}" for address, what in sorted(lacking.items()))
-    if not able:
-        what = f"of {len(told)} workers none is able" if told else "there is no worker"
-        raise ConfigurationError(
-            what, where=scheduler, hint="; ".join(sorted(set(lacking.values()))) or "start one: dask worker"
-        )
-    return Cluster(client, able, notes)
+    if not found.able:
+        what = f"of {len(found.states)} workers none is able" if found.states else "there is no worker"
+        lacking = {state.lacks for state in found.states.values()}
+        hint = "; ".join(sorted(lacking)) or "start one: dask worker"
+        raise ConfigurationError(what, where=scheduler, hint=hint)
+    return found
 
 
-def _unable(error: Exception) -> tuple[str, str]:
-    """The state of a worker that could not tell it."""
-    told = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-    return ("none", "") if isinstance(error, ImportError) else (which(), told)
+def _told(state: object) -> State:
+    """Of a worker, or of one that could not tell it."""
+    if isinstance(state, tuple) and len(state) == len(State._fields):
+        return State(*state)
+    if isinstance(state, tuple):  # as another mcusim tells it
+        return State(str(state[0]), "", "", 1)
+    assert isinstance(state, BaseException)
+    is_other = isinstance(state, ImportError)
+    return State("none" if is_other else which(), f"{type(state).__name__}: {words_of(state)[:200]}", "", 1)
 
 
-def _state(check: Callable[[], None]) -> tuple[str, str]:
-    """Of a worker: its mcusim, and what it lacks."""
+def _state(check: Callable[[], None]) -> State:
+    """Of a worker."""
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(name, "1")
+    lacks = ""
     try:
         check()
     except McusimError as error:
-        return which(), f"{error.what} ({error.hint})" if error.hint else error.what
-    return which(), ""
+        lacks = f"{error.what} ({error.hint})" if error.hint else error.what
+    return State(which(), lacks, platform.node(), cores())

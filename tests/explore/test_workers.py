@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,8 @@ import mcusim.system.cluster as cluster_module
 from mcusim.explore.evaluate import Task
 from mcusim.explore.explore import files_of, task_of
 from mcusim.explore.workers import Here, opened
-from mcusim.system.errors import ConfigurationError, MissingToolError
+from mcusim.system.errors import ConfigurationError, EngineError, MissingToolError
+from mcusim.system.own_code import which
 from tests.explore import exploring
 
 distributed = pytest.importorskip("distributed")
@@ -104,3 +106,56 @@ def test_a_worker_that_is_killed_is_no_loss(cluster: Any, tasks: list[Task], mon
                 pids = [worker.process.pid for worker in cluster.workers.values()]
                 os.kill(pids[0], signal.SIGKILL)
     assert len(found) == 6 and not any(point.error for point in found)
+
+
+def slowly(number: int) -> tuple[int, int]:
+    time.sleep(0.3)
+    return number, os.getpid()
+
+
+@pytest.mark.filterwarnings("error")
+def test_work_goes_on_when_the_last_worker_was_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who comes in its place has another address."""
+    monkeypatch.setattr(cluster_module, "LOOK_S", 0.1)
+    found: dict[int, int] = {}
+    with cluster_module.cluster(None, 1, able) as there:
+        for number, result in there.each(slowly, {f"slow-{number}": number for number in range(3)}):
+            assert result is not None and result[0] == number
+            if not found:
+                os.kill(result[1], signal.SIGKILL)
+            found[number] = result[1]
+    assert sorted(found) == [0, 1, 2] and len(set(found.values())) == 2
+
+
+class Few:
+    """A client of workers with a thread each, of which nobody is asked."""
+
+    def __init__(self, *addresses: str) -> None:
+        self.addresses = addresses
+
+    def nthreads(self) -> dict[str, int]:
+        return dict.fromkeys(self.addresses, 1)
+
+    def run(self, _function: object, _check: object, workers: list[str], on_error: str) -> dict[str, Any]:
+        machines = {address: "large" if address.startswith("l") else "small" for address in workers}
+        count = {"large": 4, "small": 1}
+        return {at: cluster_module.State(which(), "", machine, count[machine]) for at, machine in machines.items()}
+
+
+def test_estimates_have_a_core_each() -> None:
+    there = cluster_module.Cluster(Few("l1", "l2", "s1", "s2", "s3"), able)  # type: ignore[arg-type]
+    assert there._wanted(computing=False) == ["l1", "l2", "s1", "s2", "s3"]
+    assert there._wanted(computing=True) == ["l1", "l2", "s1"]
+    [note] = there.spare
+    assert note.startswith("2 of 3 workers of small compute nothing")
+    there._client.addresses = ("l1", "s3", "s2")  # type: ignore[attr-defined]
+    assert there._wanted(computing=True) == ["l1", "s2"]  # who was spare takes the place of one that is lost
+
+
+def test_nobody_is_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster_module, "RETURN_S", 0.1)
+    monkeypatch.setattr(cluster_module, "LOOK_S", 0.1)
+    there = cluster_module.Cluster(Few("l1"), able)  # type: ignore[arg-type]
+    there._client.addresses = ()  # type: ignore[attr-defined]
+    with pytest.raises(EngineError, match="all workers are lost"):
+        list(there.each(slowly, {"one": 1}))
