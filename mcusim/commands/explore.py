@@ -97,8 +97,8 @@ def _explored(
         chosen = chosen.model_copy(update={"explore": chosen.explore.model_copy(update={"evaluations": evaluations})})
     tables, _ = read_toml(chosen.path)
     watcher = Terminal(session)
-    jobs = chosen.target.jobs or cores()
-    with opened(scheduler, jobs, partial(check_machine, chosen, chosen.engines[:1])) as workers:
+    jobs, check = chosen.target.jobs or cores(), partial(check_machine, chosen, chosen.engines[:1])
+    with opened(scheduler, jobs, check, computing=chosen.explore.fidelity == "estimate") as workers:
         for found in explorations(chosen, tables, out, workers, watcher):
             yield found
     kept = save_front or out / "front"

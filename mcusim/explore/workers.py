@@ -11,6 +11,7 @@ from mcusim.explore.evaluate import Task, evaluate
 from mcusim.explore.point import Point
 from mcusim.reports.report import RunError
 from mcusim.system.cluster import Cluster, cluster
+from mcusim.system.cores import cores
 from mcusim.system.errors import EngineError
 
 
@@ -32,14 +33,14 @@ class Here:
 
 
 class There:
-    """On a Dask cluster. `notes`: what some of its workers lack, and who has no core.
+    """On a Dask cluster. `notes`: of ours, what some of its workers lack, and who has no core.
 
     Estimates only compute: two on a core push each other's arrays out of its caches, and take longer than one after
     the other. A firmware may wait for a board.
     """
 
-    def __init__(self, cluster: Cluster) -> None:
-        self._cluster, self.notes = cluster, (*cluster.notes, *cluster.spare)
+    def __init__(self, cluster: Cluster, notes: Sequence[str] = ()) -> None:
+        self._cluster, self.notes = cluster, (*notes, *cluster.notes, *cluster.spare)
 
     def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Point]]:
         called, computing = {f"mcusim-{task.key}": task for task in tasks}, {task.fidelity for task in tasks}
@@ -53,11 +54,15 @@ def _lost(task: Task) -> Point:
 
 
 @contextmanager
-def opened(scheduler: str | None, jobs: int, check: Callable[[], None]) -> Iterator[Workers]:
-    """`check` raises what a machine lacks to evaluate anything. Raises as `cluster`."""
-    if scheduler is None and (jobs == 1 or not find_spec("distributed")):
+def opened(scheduler: str | None, jobs: int, check: Callable[[], None], computing: bool = False) -> Iterator[Workers]:
+    """`check` raises what a machine lacks to evaluate anything. `computing`: nothing but estimates, so that of this
+    machine there is a process for each core, and none beyond. Raises as `cluster`.
+    """
+    processes = min(jobs, cores()) if computing and scheduler is None else jobs
+    if scheduler is None and (processes == 1 or not find_spec("distributed")):
         check()
         yield Here()
         return
-    with cluster(scheduler, jobs, check) as found:
-        yield There(found)
+    notes = [f"{processes} of {jobs} processes were started: this machine has not more cores"]
+    with cluster(scheduler, processes, check) as found:
+        yield There(found, notes if processes < jobs else ())

@@ -26,6 +26,11 @@ CONNECT = "distributed.comm.timeouts.connect"
 LOOK_S = 0.5  # so often it is looked whether workers are there that have something to do
 RETURN_S = 60  # until one comes in the place of another, on a busy machine
 RETRIES = 2  # of a task whose worker was lost
+OF_PROCESSES = {  # of this machine; nobody looks at Dask's own profiles, which take 3 % of a core, be a worker idle
+    "distributed.worker.daemon": False,
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.system-monitor.interval": "10s",
+}
 INSTALL = "pip install 'mcusim[explore]'"
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -178,7 +183,7 @@ def _client(scheduler: str | None, jobs: int) -> Iterator[Client]:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     if scheduler is None:
         with (
-            dask.config.set({"distributed.worker.daemon": False, CONNECT: f"{PATIENCE_S}s"}),
+            dask.config.set({**OF_PROCESSES, CONNECT: f"{PATIENCE_S}s"}),
             LocalCluster(
                 n_workers=jobs,
                 threads_per_worker=1,

@@ -6,12 +6,14 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import mcusim.explore.workers as workers_module
 import mcusim.system.cluster as cluster_module
 from mcusim.explore.evaluate import Task
 from mcusim.explore.explore import files_of, task_of
@@ -150,6 +152,24 @@ def test_estimates_have_a_core_each() -> None:
     assert note.startswith("2 of 3 workers of small compute nothing")
     there._client.addresses = ("l1", "s3", "s2")  # type: ignore[attr-defined]
     assert there._wanted(computing=True) == ["l1", "s2"]  # who was spare takes the place of one that is lost
+
+
+def test_no_more_processes_compute_than_there_are_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[int] = []
+
+    @contextmanager
+    def cluster(_scheduler: object, jobs: int, _check: object) -> Iterator[cluster_module.Cluster]:
+        started.append(jobs)
+        yield cluster_module.Cluster(Few("l1", "l2"), able)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(workers_module, "cluster", cluster)
+    monkeypatch.setattr(workers_module, "cores", lambda: 2)
+    with opened(None, 4, able, computing=True) as there:
+        assert there.notes == ("2 of 4 processes were started: this machine has not more cores",)
+    for scheduler, computing in ((None, False), ("tcp://there:1", True)):
+        with opened(scheduler, 4, able, computing) as there:
+            assert there.notes == ()
+    assert started == [2, 4, 4]
 
 
 def test_nobody_is_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
