@@ -131,3 +131,13 @@ def test_what_does_not_fit_says_why(shape: tuple[int, ...], config: dict[str, in
     layer = graph.layers[-1]
     assert why in str(pointwise.fits(layer, graph.inputs_of(layer), CORE))
     assert "cortex-m4" in str(pointwise.fits(layer, graph.inputs_of(layer), "cortex-m33"))
+
+
+@pytest.mark.arm
+@pytest.mark.parametrize("scheme", ["per-layer", "per-channel"])
+def test_outputs_of_two_positions_lie_further_apart_than_offsets_reach(scheme: str, tmp_path: Path) -> None:
+    def add(builder: Builder) -> None:
+        builder.conv(2100, 1)
+
+    graph, x = side_by_side([((8, 8), add)], "int8", scheme=scheme)
+    assert len(compare(pointwise, graph, x, tmp_path)) == 1

@@ -32,7 +32,8 @@ from tests.kernels.measured import CORE, forced
 from tests.kernels.test_patches import convolve
 
 COMPACT = Variant(compact=True)
-# Input of whole words, filters, window, and what else: odd channels, columns, gaps, groups, places far apart, no window
+# Input of whole words, filters, window, and what else: odd channels, columns, gaps, groups, places far apart, no window, two tiles
+# of a line
 SHAPES: list[tuple[Shape, int, tuple[int, ...], dict[str, Any]]] = [
     ((8, 9, 3), 10, (3, 3), {"padding": "same", "activation": "relu"}),
     ((8, 7, 4), 5, (3, 2), {"strides": 2, "activation": "relu6"}),
@@ -42,6 +43,7 @@ SHAPES: list[tuple[Shape, int, tuple[int, ...], dict[str, Any]]] = [
     ((8, 5, 7), 9, (1, 1), {}),
     ((3, 190, 12), 2, (3, 2), {"strides": 5}),
     ((20,), 13, (), {"activation": "relu"}),
+    ((16, 4), 1, (1,), {}),
 ]
 
 
@@ -105,6 +107,14 @@ def test_bits_and_cost_are_right_on_the_l452(scheme: str, variant: Variant, tmp_
 
 def test_bits_are_right_on_apollo3(tmp_path: Path) -> None:
     assert len(compare(unpacked, *grid("per-channel"), tmp_path, DEFAULT, "sparkfun_edge")) == len(SHAPES)
+
+
+def test_records_of_filters_that_offsets_do_not_reach(tmp_path: Path) -> None:
+    def add(builder: Builder) -> None:
+        convolve(builder, 345, (1,), "input")
+
+    graph, x = side_by_side([((2, 2), add)], "int8", scheme="per-channel")
+    assert len(compare(unpacked, graph, x, tmp_path, DEFAULT)) == 1
 
 
 @pytest.mark.parametrize("variant", [DEFAULT, COMPACT], ids=["fast", "compact"])
