@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 from mcusim.graph import Graph, Layer, Output
+from mcusim.layers.bilinear_resize import BilinearResize
 from mcusim.layers.recurrent import Recurrent
 from mcusim.line.optimize import optimize
 from mcusim.line.quantize import quantize
 from mcusim.models.keras.activations import ACTIVATIONS
 from mcusim.models.keras.layers import CONVERTERS
+from mcusim.models.tflite.resizing import steps_of
 from mcusim.system.arrays import Array
 from mcusim.system.contents import digest_of
 from mcusim.system.records import records_of
@@ -75,6 +77,14 @@ def _shuffle(b: Builder) -> None:
     b.add("Reshape", target_shape=(4, 3, 2, 3))
     b.add("Permute", dims=(1, 2, 4, 3))
     b.add("Reshape", target_shape=(4, 3, 6))
+
+
+def _resized(b: Builder) -> None:
+    """To sizes that are no multiples: no layer of Keras' that is read."""
+    (height, width, channels), sizes = b.last.shape, (7, 5)
+    rows, columns = (steps_of(True, have, want, False, True) for have, want in zip((height, width), sizes, strict=True))
+    own = {"name": "resized", "inputs": (b.last.name,), "shape": (*sizes, channels), "input_shape": b.last.shape}
+    b.layers.append(BilinearResize(**own, rows=rows, columns=columns))  # type: ignore[arg-type]
 
 
 def _grouped(b: Builder) -> None:
@@ -147,6 +157,7 @@ CASES: dict[str, tuple[tuple[int, ...], Make]] = {
     "UpSampling2D": ((3, 4, 2), lambda b: b.add("UpSampling2D", size=(2, 3))),
     "UpSampling2D bilinear": ((3, 4, 2), lambda b: b.add("UpSampling2D", size=(2, 3), interpolation="bilinear")),
     "UpSampling2D bilinear lines": ((1, 4, 2), lambda b: b.add("UpSampling2D", size=(1, 5), interpolation="bilinear")),
+    "BilinearResize": ((3, 4, 2), _resized),
     "TimeDistributed": ((4, 3), lambda b: b.around("Flatten", "Activation", activation="relu")),
     "LSTM": ((6, 3), lambda b: b.recurrent("LSTM", 5)),
     "LSTM sequence": ((6, 3), lambda b: b.recurrent("LSTM", 4, return_sequences=True, go_backwards=True)),
