@@ -32,8 +32,8 @@ from tests.kernels.measured import CORE, forced
 from tests.kernels.test_patches import convolve
 
 COMPACT = Variant(compact=True)
-# Input of whole words, filters, window, and what else: odd channels, columns, gaps, groups, places far apart, no window, two tiles
-# of a line
+# Input of whole words, filters, window, and what else: odd channels, columns, gaps, groups, places far apart, no
+# window, two tiles of a line
 SHAPES: list[tuple[Shape, int, tuple[int, ...], dict[str, Any]]] = [
     ((8, 9, 3), 10, (3, 3), {"padding": "same", "activation": "relu"}),
     ((8, 7, 4), 5, (3, 2), {"strides": 2, "activation": "relu6"}),
