@@ -28,6 +28,9 @@ class Goal(Protocol):
     def targets(self, x: Floats, y: Labels) -> Floats:
         """What answers should be (N, ..)."""
 
+    def as_targets(self, answers: Tensor) -> Tensor:
+        """Of a network that another one is to answer like."""
+
     def loss(self, answers: Tensor, targets: Tensor) -> Tensor:
         """Mean over a batch. `answers` are logits where the network ends with a softmax."""
 
@@ -47,6 +50,11 @@ class Classes:
 
     def targets(self, x: Floats, y: Labels) -> Floats:
         return self._one_hot[y]
+
+    def as_targets(self, answers: Tensor) -> Tensor:
+        from keras import ops
+
+        return ops.softmax(answers)
 
     def loss(self, answers: Tensor, targets: Tensor) -> Tensor:
         from keras import ops
@@ -70,6 +78,9 @@ class Itself:
 
     def targets(self, x: Floats, y: Labels) -> Floats:
         return x.reshape(len(x), -1)
+
+    def as_targets(self, answers: Tensor) -> Tensor:
+        return answers
 
     def loss(self, answers: Tensor, targets: Tensor) -> Tensor:
         from keras import ops

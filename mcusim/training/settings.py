@@ -28,8 +28,8 @@ RISING = "a rising list of epochs, such as [100, 200, 250]"
 class AwareSettings(Table):
     """[training.quantization]: more epochs, in which the network is that of integers (section 4.3 of the paper).
 
-    Rates fall from `learning_rate`, and from `range_rate` of the ranges, to 0 along half a wave; all else is as in
-    [training].
+    Rates fall from `learning_rate`, and from `range_rate` of the ranges, to 0 along half a wave. `labels`: their share
+    in what answers should be; the rest is what the network of reals answered before. All else is as in [training].
     """
 
     SYNONYMS: ClassVar[Mapping[str, str]] = {**OF_EPOCHS, **dict.fromkeys(("dtype", "type"), "data_type")}
@@ -39,6 +39,7 @@ class AwareSettings(Table):
     epochs: Epochs = 5
     learning_rate: float = Field(default=0.003, gt=0, le=1000, description="a number from 0 to 1000")
     range_rate: float = Field(default=RANGE_RATE, ge=0, le=1, description="a number from 0 to 1")
+    labels: float = Field(default=1.0, ge=0, le=1, description="a number from 0 to 1")
 
 
 class TuningSettings(Table):

@@ -12,6 +12,7 @@ from mcusim.layers.weighted_sum import WeightedSum
 from mcusim.numbers.numbers import Activation
 from mcusim.system.arrays import Array
 from mcusim.system.errors import ConfigurationError
+from mcusim.training.keras_setup import import_keras
 
 Tensor = Any
 KINDS = (
@@ -117,3 +118,38 @@ def _padded(x: Tensor, padding: Padding, value: float = 0) -> Tensor:
 
 def _first(x: Tensor, rows: int, columns: int) -> Tensor:
     return x if tuple(x.shape[1:3]) == (rows, columns) else x[:, :rows, :columns]
+
+
+class Trainable:
+    """A graph of reals as TensorFlow computes it, with weights that can change."""
+
+    def __init__(self, graph: Graph) -> None:
+        keras = import_keras()
+        self._graph = graph
+        sums = [layer for layer in graph if isinstance(layer, WeightedSum)]
+        self._kernels = {layer.name: keras.Variable(layer.kernel, dtype="float32") for layer in sums}
+        self._biases = {layer.name: keras.Variable(layer.bias, dtype="float32") for layer in sums}
+
+    @property
+    def variables(self) -> list[Any]:
+        return [*self._kernels.values(), *self._biases.values()]
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """(batch, elements)"""
+        import tensorflow as tf
+
+        values, both = dict[str, Tensor](), (self._kernels, self._biases)
+        for layer in self._graph:
+            kernel, bias = (own[layer.name].value if layer.name in own else None for own in both)
+            inputs = [values[name] for name in layer.inputs]
+            values[layer.name] = x if layer.INPUT else real_output(layer, inputs, kernel, bias)
+        (end,) = self._graph.ends
+        return tf.reshape(values[end.name], (-1, end.elements))
+
+    @property
+    def graph(self) -> Graph:
+        """With the weights as they are now."""
+        return with_weights(self._graph, {name: self._arrays(name) for name in self._kernels})
+
+    def _arrays(self, name: str) -> tuple[Array, Array]:
+        return self._kernels[name].numpy(), self._biases[name].numpy()

@@ -14,7 +14,6 @@ from typing import Any, Literal
 import numpy as np
 
 from mcusim.graph import Graph
-from mcusim.layers.weighted_sum import WeightedSum
 from mcusim.system.arrays import Array, Floats
 from mcusim.training.augmentation import demand_fit
 from mcusim.training.course import Course, Epoch, TrainingProgress
@@ -22,7 +21,7 @@ from mcusim.training.keras_setup import demand_tensorflow, import_keras, make_re
 from mcusim.training.learner import EVALUATION_BATCH as BATCH
 from mcusim.training.learner import epoch_of, optimizer_of
 from mcusim.training.settings import TrainingSettings
-from mcusim.training.surrogate import demand_trainable, real_output, with_weights
+from mcusim.training.surrogate import Trainable, demand_trainable
 from mcusim.training.training import demand_finite
 
 Tensor = Any
@@ -158,38 +157,3 @@ class _Tuner:
 
 def _in_batches(graph: Trainable, x: Floats) -> Floats:
     return np.concatenate([np.asarray(graph(x[at : at + BATCH])) for at in range(0, len(x), BATCH)])
-
-
-class Trainable:
-    """A graph of reals as TensorFlow computes it, with weights that can change."""
-
-    def __init__(self, graph: Graph) -> None:
-        keras = import_keras()
-        self._graph = graph
-        sums = [layer for layer in graph if isinstance(layer, WeightedSum)]
-        self._kernels = {layer.name: keras.Variable(layer.kernel, dtype="float32") for layer in sums}
-        self._biases = {layer.name: keras.Variable(layer.bias, dtype="float32") for layer in sums}
-
-    @property
-    def variables(self) -> list[Any]:
-        return [*self._kernels.values(), *self._biases.values()]
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """(batch, elements)"""
-        import tensorflow as tf
-
-        values, both = dict[str, Tensor](), (self._kernels, self._biases)
-        for layer in self._graph:
-            kernel, bias = (own[layer.name].value if layer.name in own else None for own in both)
-            inputs = [values[name] for name in layer.inputs]
-            values[layer.name] = x if layer.INPUT else real_output(layer, inputs, kernel, bias)
-        (end,) = self._graph.ends
-        return tf.reshape(values[end.name], (-1, end.elements))
-
-    @property
-    def graph(self) -> Graph:
-        """With the weights as they are now."""
-        return with_weights(self._graph, {name: self._arrays(name) for name in self._kernels})
-
-    def _arrays(self, name: str) -> tuple[Array, Array]:
-        return self._kernels[name].numpy(), self._biases[name].numpy()

@@ -20,6 +20,7 @@ from mcusim.line.optimize import drop_softmax
 from mcusim.line.quantize import quantize, quantize_as
 from mcusim.models.source import Source
 from mcusim.numbers.learned import Learned
+from mcusim.system.arrays import Array
 from mcusim.system.errors import ConfigurationError, DataError
 from mcusim.training.architectures import build_model
 from mcusim.training.aware.learner import AwareLearner, first_ranges
@@ -62,7 +63,7 @@ def real(file: Path, words: tuple[str, str]) -> tuple[Source, Graph]:
 
 
 def learner(
-    file: Path, words: tuple[str, str], settings: TrainingSettings, wider: float = 1.0
+    file: Path, words: tuple[str, str], settings: TrainingSettings, wider: float = 1.0, labels: float = 1.0
 ) -> tuple[AwareLearner, Source]:
     import keras
 
@@ -72,7 +73,9 @@ def learner(
     ranges = {name: (wider * low, wider * high) for name, (low, high) in first.ranges.items()}
     first = replace(first, ranges=ranges)
     give = giver(keras.models.load_model(file), source)
-    return AwareLearner(graph, first, quantize_as, give, Classes("abc"), settings, np.random.default_rng(0)), source
+    random = np.random.default_rng(0)
+    trained = AwareLearner(graph, first, quantize_as, give, Classes("abc"), settings, random, labels=labels)
+    return trained, source
 
 
 @pytest.mark.parametrize(("words", "batch_norm"), INTEGERS)
@@ -105,6 +108,28 @@ def test_it_learns_what_few_bits_have_lost(tmp_path: Path) -> None:
     data = blobs()
     losses = [trained.learn(data.x_train, data.y_train, epoch, lambda: None)[0] for epoch in range(6)]
     assert losses[-1] < 0.6 * losses[0]
+
+
+def test_it_learns_to_answer_as_the_network_of_reals(tmp_path: Path) -> None:
+    """Which answers by chance, and has nothing to do with the labels."""
+    file, data = written(tmp_path, "mlp", units=[8]), blobs()
+    words, settings = ("int4", "per-layer"), TrainingSettings(batch_size=40, learning_rate=0.05, weight_decay=0)
+    reals = softmax(real(file, words)[1].run(data.x_train))
+
+    def apart(trained: AwareLearner) -> float:
+        return float(np.abs(softmax(trained.answers(data.x_train)) - reals).mean())
+
+    for labels, least, most in ((0.0, 0, 0.9), (1.0, 1, 100)):
+        trained, _ = learner(file, words, settings, labels=labels)
+        before = apart(trained)
+        for epoch in range(8):
+            trained.learn(data.x_train, data.y_train, epoch, lambda: None)
+        assert least < apart(trained) / before < most, labels
+
+
+def softmax(logits: Array) -> Array:
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
 @pytest.mark.parametrize("wider", [8.0, 1 / 8])

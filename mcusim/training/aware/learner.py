@@ -22,7 +22,7 @@ from mcusim.training.goals import Goal, Judged
 from mcusim.training.keras_setup import import_keras
 from mcusim.training.learner import EVALUATION_BATCH, assign_each, copied, epoch_of, optimizer_of
 from mcusim.training.settings import RANGE_RATE, TrainingSettings
-from mcusim.training.surrogate import demand_trainable, real_output, with_weights
+from mcusim.training.surrogate import Trainable, demand_trainable, real_output, with_weights
 
 Quantize = Callable[[Graph, Learned], Graph]
 Tensor = Any
@@ -65,13 +65,15 @@ class AwareLearner:
         settings: TrainingSettings,
         random: np.random.Generator,
         range_rate: float = RANGE_RATE,
+        labels: float = 1.0,
         fixed_biases: Collection[str] = (),
     ) -> None:
+        """`labels`: their share in what answers should be; the rest is what `graph` answers to the same samples."""
         demand_trainable(graph.layers, "trained for integers", "leave [training.quantization] out")
         keras = import_keras()
         self._graph, self._first, self._quantize, self._give = graph, first, quantize, give
         self._settings, self.random = settings, random
-        self._goal = goal
+        self._goal, self._labels = goal, labels
         sums = [layer for layer in graph if isinstance(layer, WeightedSum)]
         self._kernels = {layer.name: keras.Variable(layer.kernel, dtype="float32") for layer in sums}
         self._biases = {layer.name: keras.Variable(layer.bias, dtype="float32") for layer in sums}
@@ -146,12 +148,16 @@ class AwareLearner:
         import tensorflow as tf
 
         decay, rate = self._settings.weight_decay, self._range_optimizer.learning_rate
+        labels, exact = self._labels, Trainable(self._graph)
 
         @tf.function(reduce_retracing=True, autograph=False)  # type: ignore[untyped-decorator,unused-ignore]
         def follow(x: Tensor, targets: Tensor, seen: _Seen) -> tuple[Tensor, Tensor]:
             with tf.GradientTape() as tape:
                 answers = self._forward(x, seen)
-                loss = self._goal.loss(answers, targets)
+                wanted = targets
+                if labels < 1:
+                    wanted = labels * targets + (1 - labels) * self._goal.as_targets(exact(x))
+                loss = self._goal.loss(answers, wanted)
             values = [[variable.value for variable in some] for some in (self._weights, self._ranges)]
             gradients, of_ranges = tape.gradient(loss, values)
             decayed = [gradient + decay * weight for gradient, weight in zip(gradients, values[0], strict=True)]

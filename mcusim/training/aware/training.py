@@ -54,8 +54,10 @@ def train_aware(
     make_repeatable(keras, seed)
     model = loaded(file)
     give, fixed = giver(model, source), biases_without_place(model, source, graph)
-    range_rate = settings.quantization.range_rate
-    learner = AwareLearner(graph, first, quantize, give, given.goal, settings, random, range_rate, fixed)
+    own = settings.quantization
+    learner = AwareLearner(
+        *(graph, first, quantize, give, given.goal, settings, random), own.range_rate, own.labels, fixed
+    )
     made = load_record(file).get("made", {})
     statistics = source.normalizations.get("")
     record = {**made, "aware": settings.model_dump()}
