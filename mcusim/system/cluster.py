@@ -80,6 +80,7 @@ class Cluster:
     ) -> Iterator[tuple[str, Result | None]]:
         """Until all are done, or all these workers are lost: whoever comes in their place has another address."""
         from distributed import TimeoutError as Late
+        from distributed.client import FutureCancelledError
         from distributed.scheduler import KilledWorker
 
         done = SimpleQueue[Any]()
@@ -98,6 +99,8 @@ class Cluster:
                     result = future.result(timeout=PATIENCE_S)
                 except KilledWorker:
                     pass
+                except FutureCancelledError as error:  # not by us
+                    raise _gone(error) from None
                 except (Empty, Late):
                     if not self._alive().keys() & set(workers):
                         return
@@ -114,8 +117,7 @@ class Cluster:
         try:
             return dict(self._client.nthreads())
         except (OSError, ValueError) as error:
-            what = f"the scheduler does not answer any more: {words_of(error)[:200]}"
-            raise EngineError(what, hint="start it again, and this command: what was done is kept") from None
+            raise _gone(error) from None
 
     def _looked(self) -> list[str]:
         """Those that are able, of those that are there; who is new is asked."""
@@ -160,6 +162,11 @@ class Cluster:
         )
 
 
+def _gone(error: BaseException) -> EngineError:
+    what = f"the scheduler does not answer any more: {words_of(error)[:200]}"
+    return EngineError(what, hint="start it again, and this command: what was done is kept")
+
+
 @contextmanager
 def cluster(scheduler: str | None, jobs: int, check: Callable[[], None]) -> Iterator[Cluster]:
     """That of a scheduler, or of `jobs` processes. `check` raises what a machine lacks to do anything.
@@ -179,8 +186,8 @@ def _client(scheduler: str | None, jobs: int) -> Iterator[Client]:
     import dask
     from distributed import Client, LocalCluster
 
-    for name in ("distributed", "distributed.worker", "distributed.nanny", "distributed.scheduler"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+    for name in ("", ".client", ".worker", ".nanny", ".scheduler"):
+        logging.getLogger(f"distributed{name}").setLevel(logging.CRITICAL)
     if scheduler is None:
         with (
             dask.config.set({**OF_PROCESSES, CONNECT: f"{PATIENCE_S}s"}),

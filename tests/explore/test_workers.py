@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,7 @@ from mcusim.system.own_code import which
 from tests.explore import exploring
 
 distributed = pytest.importorskip("distributed")
+FutureCancelledError: Any = distributed.client.FutureCancelledError
 
 
 def able() -> None:
@@ -179,3 +180,30 @@ def test_nobody_is_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> No
     there._client.addresses = ()  # type: ignore[attr-defined]
     with pytest.raises(EngineError, match="all workers are lost"):
         list(there.each(slowly, {"one": 1}))
+
+
+class Cancelled:
+    """A result that is known to a scheduler that is gone."""
+
+    key = "one"
+
+    def add_done_callback(self, put: Callable[[Any], None]) -> None:
+        put(self)
+
+    def result(self, timeout: float) -> None:
+        raise FutureCancelledError(self.key, "scheduler-connection-lost")
+
+
+class Alone(Few):
+    def submit(self, *_: object, **_options: object) -> Cancelled:
+        return Cancelled()
+
+    def cancel(self, _futures: object) -> None:
+        """It is."""
+
+
+def test_a_scheduler_that_dies_is_an_error() -> None:
+    there = cluster_module.Cluster(Alone("l1"), able)  # type: ignore[arg-type]
+    with pytest.raises(EngineError, match="does not answer any more: one cancelled") as caught:
+        list(there.each(slowly, {"one": 1}))
+    assert "start it again" in (caught.value.hint or "")
