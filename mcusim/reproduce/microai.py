@@ -18,7 +18,12 @@ MICROAI = Study(
     parts=(
         Part("uci_har", "Human activity recognition (UCI-HAR)", "Figure 5", "Figure 6", 0.81, APPENDIX_B),
         Part("spoken_digits", "Spoken digits", "Figure 7", "Figure 8", 1.07),
-        Part("gtsrb", "Traffic signs (GTSRB)", "Figure 9", "Figure 10", 1.1, quick_samples=500, quick_on_boards=3),
+        Part(
+            *("gtsrb", "Traffic signs (GTSRB)", "Figure 9", "Figure 10", 1.1),
+            quick_samples=500,
+            quick_on_boards=3,
+            quick_models=("f16", "f24", "f32"),
+        ),
     ),
     of_types={
         "float32": "float32",

@@ -98,6 +98,7 @@ def _of_part(
         for report in pipeline.reports(experiment, folder, watcher, **options):
             yield replace(found, boards=report)
         return
+    experiment = experiment.with_options(models=found.part.quick_models)
     unproved = [model.model_copy(update={"proof": False}) for model in experiment.models]
     experiment = experiment.model_copy(update={"models": tuple(unproved)})
     on_boards = experiment.with_options(samples=found.part.quick_on_boards, timing_samples=1)

@@ -40,7 +40,8 @@ class Part:
 
     `by_size`, `by_memory`: which figures of the paper show accuracy. `by_type`: one that shows it of these types only.
     `largest_loss`: of accuracy in int8, in points, as the paper tells it. `quick_samples`: of how many test samples
-    `--quick` tells the accuracy, where all would take too long; `quick_on_boards`: how many it runs on each board.
+    `--quick` tells the accuracy, where all would take too long; `quick_on_boards`: how many it runs on each board;
+    `quick_models`: the only ones that it takes, where some are named.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Part:
     by_type: tuple[str, tuple[str, ...]] | None = None
     quick_samples: int | None = None
     quick_on_boards: int = 10
+    quick_models: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -128,7 +128,8 @@ def remarks(found: Reproduction) -> Iterator[str]:
         there = {size for (name, *_, size) in ours if name == one.part.name}
         lacking = [str(size) for size in found.study.sizes if size not in there]
         if lacking:
-            yield f"{one.part.name}: no network of {', '.join(lacking)} filters; `--train` trains them"
+            why = "`--quick` leaves them out" if found.quick and one.part.quick_models else "`--train` trains them"
+            yield f"{one.part.name}: no network of {', '.join(lacking)} filters; {why}"
         yield from (f"{one.part.name}: {run.id}: {run.error.message}" for run in one.runs if run.error)
     if found.quick:
         yield (

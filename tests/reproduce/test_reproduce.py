@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ from mcusim.experiment.read import open_experiment
 from mcusim.line.watcher import Silent
 from mcusim.reports.report import Report
 from mcusim.reproduce import STUDIES
+from mcusim.reproduce.run import Reproduced, Reproduction, _of_part
 from mcusim.reproduce.study import Study
+from mcusim.reproduce.told import remarks
 from mcusim.system.errors import OK, ConfigurationError, DataError
 from mcusim.system.interruption import INTERRUPTED
 from tests.reproduce.studies import reproduced, run_of, toy
@@ -62,6 +65,17 @@ def test_what_is_quick_tells_accuracies_of_more_samples_and_goes_on_where_it_was
     assert "Table 1" in (out / "toys.html").read_text()
     assert reproduce("--quick", "--dataset", "toy") == OK
     assert all(run["cached"] for run in runs_in(out / "toy"))
+
+
+def test_what_is_quick_may_leave_large_networks_out(study: Study, tmp_path: Path) -> None:
+    part = replace(study.parts[1], quick_models=("f4",))
+    experiment = open_experiment(study.folder / "toy.toml").with_options(engine="host")
+    larger = experiment.models[0].model_copy(update={"name": "f8", "file": "nowhere.tflite"})
+    experiment = experiment.model_copy(update={"models": (*experiment.models, larger)})
+    *_, found = _of_part(Reproduced(part), experiment, tmp_path / "out", Silent(), quick=True)
+    assert {run.model for run in found.runs} == {"f4"} and not any(run.error for run in found.runs)
+    [*told] = remarks(Reproduction(study, quick=True, parts=(found,)))
+    assert any(note.endswith("`--quick` leaves them out") for note in told)
 
 
 @pytest.mark.arm
