@@ -121,24 +121,24 @@ def _first(x: Tensor, rows: int, columns: int) -> Tensor:
 
 
 class Trainable:
-    """A graph of reals as TensorFlow computes it, with weights that can change."""
+    """A graph of reals as TensorFlow computes it, with weights that can change: `kernels` and `biases`, by layer."""
 
     def __init__(self, graph: Graph) -> None:
         keras = import_keras()
         self._graph = graph
         sums = [layer for layer in graph if isinstance(layer, WeightedSum)]
-        self._kernels = {layer.name: keras.Variable(layer.kernel, dtype="float32") for layer in sums}
-        self._biases = {layer.name: keras.Variable(layer.bias, dtype="float32") for layer in sums}
+        self.kernels = {layer.name: keras.Variable(layer.kernel, dtype="float32") for layer in sums}
+        self.biases = {layer.name: keras.Variable(layer.bias, dtype="float32") for layer in sums}
 
     @property
     def variables(self) -> list[Any]:
-        return [*self._kernels.values(), *self._biases.values()]
+        return [*self.kernels.values(), *self.biases.values()]
 
     def __call__(self, x: Tensor) -> Tensor:
         """(batch, elements)"""
         import tensorflow as tf
 
-        values, both = dict[str, Tensor](), (self._kernels, self._biases)
+        values, both = dict[str, Tensor](), (self.kernels, self.biases)
         for layer in self._graph:
             kernel, bias = (own[layer.name].value if layer.name in own else None for own in both)
             inputs = [values[name] for name in layer.inputs]
@@ -149,7 +149,7 @@ class Trainable:
     @property
     def graph(self) -> Graph:
         """With the weights as they are now."""
-        return with_weights(self._graph, {name: self._arrays(name) for name in self._kernels})
+        return with_weights(self._graph, {name: self._arrays(name) for name in self.kernels})
 
     def _arrays(self, name: str) -> tuple[Array, Array]:
-        return self._kernels[name].numpy(), self._biases[name].numpy()
+        return self.kernels[name].numpy(), self.biases[name].numpy()

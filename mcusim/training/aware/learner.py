@@ -22,7 +22,7 @@ from mcusim.training.goals import Goal, Judged
 from mcusim.training.keras_setup import import_keras
 from mcusim.training.learner import EVALUATION_BATCH, assign_each, copied, epoch_of, optimizer_of
 from mcusim.training.settings import RANGE_RATE, TrainingSettings
-from mcusim.training.surrogate import Trainable, demand_trainable, real_output, with_weights
+from mcusim.training.surrogate import Trainable, demand_trainable, real_output
 
 Quantize = Callable[[Graph, Learned], Graph]
 Tensor = Any
@@ -74,13 +74,11 @@ class AwareLearner:
         self._graph, self._first, self._quantize, self._give = graph, first, quantize, give
         self._settings, self.random = settings, random
         self._goal, self._labels = goal, labels
-        sums = [layer for layer in graph if isinstance(layer, WeightedSum)]
-        self._kernels = {layer.name: keras.Variable(layer.kernel, dtype="float32") for layer in sums}
-        self._biases = {layer.name: keras.Variable(layer.bias, dtype="float32") for layer in sums}
+        self._reals = Trainable(graph)
         chosen = [layer for layer in graph if not layer.KEEPS_NUMBERS and not layer.VIEW]
         self._octaves = {layer.name: keras.Variable(np.zeros((), np.float32)) for layer in chosen}
-        learned = [bias for name, bias in self._biases.items() if name not in fixed_biases]
-        self._weights = [*self._kernels.values(), *learned]
+        learned = [bias for name, bias in self._reals.biases.items() if name not in fixed_biases]
+        self._weights = [*self._reals.kernels.values(), *learned]
         self._ranges = list(self._octaves.values())
         self._optimizer = optimizer_of(keras, settings.model_copy(update={"weight_decay": 0.0}))
         self._optimizer.build(self._weights)
@@ -104,8 +102,7 @@ class AwareLearner:
     @property
     def real(self) -> Graph:
         """With the weights as they are now."""
-        both = {name: (kernel.numpy(), self._biases[name].numpy()) for name, kernel in self._kernels.items()}
-        return with_weights(self._graph, both)
+        return self._reals.graph
 
     @property
     def quantized(self) -> Graph:
@@ -148,14 +145,14 @@ class AwareLearner:
         import tensorflow as tf
 
         decay, rate = self._settings.weight_decay, self._range_optimizer.learning_rate
-        labels, exact = self._labels, Trainable(self._graph)
+        labels, exact = self._labels, Trainable(self._graph) if self._labels < 1 else None
 
         @tf.function(reduce_retracing=True, autograph=False)  # type: ignore[untyped-decorator,unused-ignore]
         def follow(x: Tensor, targets: Tensor, seen: _Seen) -> tuple[Tensor, Tensor]:
             with tf.GradientTape() as tape:
                 answers = self._forward(x, seen)
                 wanted = targets
-                if labels < 1:
+                if exact is not None:
                     wanted = labels * targets + (1 - labels) * self._goal.as_targets(exact(x))
                 loss = self._goal.loss(answers, wanted)
             values = [[variable.value for variable in some] for some in (self._weights, self._ranges)]
@@ -197,8 +194,8 @@ class AwareLearner:
         """As they are stored; to the gradient they are what they were before."""
         import tensorflow as tf
 
-        kernel = self._kernels[name].value
-        return kernel + tf.stop_gradient(stored - kernel), self._biases[name].value
+        kernel = self._reals.kernels[name].value
+        return kernel + tf.stop_gradient(stored - kernel), self._reals.biases[name].value
 
 
 def _ends(layer: Layer) -> tuple[float, float]:
