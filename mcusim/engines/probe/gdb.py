@@ -6,7 +6,8 @@ What servers do otherwise than each other:
 - Renode tells a stop to whoever connects, unasked, and each stop twice. Hence a report of a stop is nobody's answer,
   and behind each step the server is asked something, so that no second report of it is left for the next `c`.
 - A core that goes on at a breakpoint stops there at once, in all of them: it makes a step first. In OpenOCD, and on
-  silicon, so does one that makes a step there: the breakpoint is taken out meanwhile, as GDB does it.
+  silicon, so does one that makes a step there: the breakpoint is taken out meanwhile, as GDB does it, but for servers
+  of which we saw that they step off it.
 """
 
 from __future__ import annotations
@@ -210,12 +211,13 @@ class Gdb:
         self._running = True
 
     def _step(self) -> None:
-        for address in self._breaks:
+        taken_out = () if self._kind.steps_off else self._breaks
+        for address in taken_out:
             self._ask(b"z1,%x,2" % address)
         self._packets.send(b"s")
         if not self._reported(ANSWER_S):
             raise BoardTrouble("the core does not make a step", where=self._packets.place)
-        for address in self._breaks:
+        for address in taken_out:
             if self._ask(b"Z1,%x,2" % address) != b"OK":
                 raise BoardTrouble("a breakpoint cannot be set again", where=self._packets.place)
 

@@ -50,6 +50,7 @@ class Kind(Table):
     reset: tuple[str, ...] = Field(default=(), strict=False)
     set_registers: bool = False
     look: Name | None = None
+    steps_off: bool = False
     flash: Literal["packets", "memory"]
     reads_running: bool = False
     emulator: bool = False

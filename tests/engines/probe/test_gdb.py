@@ -18,7 +18,7 @@ from mcusim.engines.probe import packets
 from mcusim.engines.probe.connection import Connected
 from mcusim.engines.probe.gdb import Gdb, crc_of_gdb
 from mcusim.engines.probe.mailbox import word
-from mcusim.engines.probe.target import Refused
+from mcusim.engines.probe.target import ANSWER_S, Refused
 from mcusim.system.errors import EngineError
 from tests.engines.probe.board import FLASH, RAM, PlayedBoard, answer_of, image
 from tests.engines.probe.listening import listening
@@ -86,6 +86,25 @@ def test_a_server_that_looks_seldom_is_told_to_look() -> None:
         target.go()
         assert not target.stopped(0.02)
     assert other.heard[-3:] == [b"c", b"\x03", b"D"]
+
+
+STEPS = {
+    "QEMU": (Served(monitor=b"7.2.22 (Debian 1:7.2+dfsg)\r\n", asked=b"info version"), [b"s", b"c"]),
+    "others": (Served(), [b"z1,8000000,2", b"s", b"Z1,8000000,2", b"c"]),
+}
+
+
+@pytest.mark.parametrize("server", STEPS)
+def test_a_core_at_a_breakpoint_goes_on(server: str) -> None:
+    """Two packets fewer, and stops of a machine, where a step is known to leave a breakpoint that is set."""
+    played, said = STEPS[server]
+    served = replace(played, board=PlayedBoard(), heard=[])
+    with client(served) as target:
+        assert target.break_at(FLASH)
+        target.go()
+        assert target.stopped(ANSWER_S)
+    before = served.heard.index(b"Z1,8000000,2") + 1
+    assert served.heard[before : before + len(said)] == said
 
 
 def test_flash_is_erased_in_its_blocks_and_compared_by_its_sum() -> None:
