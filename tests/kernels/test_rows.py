@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from mcusim.graph import Graph, Output
 from mcusim.kernels import plain, rows
 from mcusim.kernels.memory import USUAL
-from mcusim.kernels.rows.forms import FORMS, Form, Paired, Raised
+from mcusim.kernels.rows.forms import FORMS, HIGHEST_PAIRED, Form, Paired, Raised
 from mcusim.kernels.rows.parts import parts_of, rows_of
 from mcusim.kernels.rows.products import OutputPrice, products_of
 from mcusim.layers.dense import Dense
@@ -23,6 +23,9 @@ from mcusim.layers.input import Input
 from mcusim.line.lower import program_of
 from mcusim.line.optimize import optimize
 from mcusim.line.quantize import quantize
+from mcusim.numbers import affine
+from mcusim.numbers.affine import Affine, Scaled
+from mcusim.numbers.factors import twice
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
 from mcusim.system.arrays import Array
 from mcusim.system.records import records_of
@@ -135,6 +138,23 @@ def extreme(form: str) -> tuple[Graph, Array]:
 def test_extreme_weights_and_inputs_give_the_bits_of_the_graph(form: str) -> None:
     graph, x = extreme(form)
     np.testing.assert_array_equal(run_compiled(graph, x, program=program_of(graph, forced(graph, rows))), graph.run(x))
+
+
+def test_what_a_line_adds_to_sums_needs_room_beside_them() -> None:
+    """Bytes of two rows are summed side by side, which has room for these sums, but not for them and the line's."""
+    (count, units), entry, out = (480, 4), Affine(8, 0.5, 0), Affine(8, 0.05, -128)
+    kernel = np.full((units, count), 127, np.int8)
+    factors = twice([(1 - 2.0**-24) / 2**14] * units)
+    summed = affine.weighted_sum(kernel, np.zeros(units), Scaled(8, (1.0,) * units), entry, out, factors, fold=True)
+    dense = Dense(name="dense", inputs=("x",), shape=(units,), **{**vars(summed), "zero": 0})  # type: ignore[arg-type]
+    graph = Graph(
+        (Input(name="x", inputs=(), shape=(count,), numbers=entry), dense), "line", outputs=(Output("y", "dense"),)
+    )
+    added = rows.added(rows._finish(dense, graph.inputs_of(dense)))
+    assert dense.peak_sum < HIGHEST_PAIRED <= dense.peak_sum + np.abs(added).min()
+    x = np.stack([np.full(count, end) for end in (-64.0, 0.0, 63.5)])
+    got = run_compiled(graph, x, program=program_of(graph, forced(graph, rows)))
+    np.testing.assert_array_equal(got, graph.run(x))
 
 
 @pytest.mark.parametrize("kind", FORMS.values())

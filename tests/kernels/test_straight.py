@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcusim.kernels.straight import StraightFinish, records_of, straight
+from mcusim.kernels.finish import FactorFinish
+from mcusim.kernels.straight import StraightFinish, ending_in, records_of, straight
 from mcusim.layers.convolution import Convolution
+from mcusim.layers.input import Input
 from mcusim.numbers import affine
 from mcusim.numbers.affine import Affine, Multiplied, Scaled
 from mcusim.numbers.factors import once, twice
@@ -144,6 +146,14 @@ def test_signs_of_other_factors_are_left_to_five_instructions(ratio: float) -> N
     one = layer([ratio, LESS / 300], ENTRIES[0], OUTPUTS[1], LINEAR)
     assert straight(one, ENTRIES[0]) is None
     assert straight(replace(one, activation=RELU), ENTRIES[0]) is not None
+
+
+@pytest.mark.parametrize("doubled", [True, False])
+def test_sums_without_a_line_come_doubled_where_the_kernel_makes_them_so(doubled: bool) -> None:
+    """It saves an instruction a sum."""
+    one = layer([1 / 301, LESS / 300], ENTRIES[0], OUTPUTS[1], LINEAR)
+    found = ending_in(one, Input(name="x", inputs=(), shape=(7, 7, 2), numbers=ENTRIES[0]), doubled=doubled)
+    assert type(found) is FactorFinish and found.doubled is doubled and found.cycles == 5 - doubled
 
 
 def test_what_is_too_large_is_left_to_factors() -> None:

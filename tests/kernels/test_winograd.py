@@ -14,6 +14,7 @@ from mcusim.graph import Graph, Output
 from mcusim.kernels import winograd
 from mcusim.kernels.kernel import DEFAULT, Variant
 from mcusim.kernels.memory import USUAL
+from mcusim.kernels.winograd.plan import _cells
 from mcusim.kernels.winograd.points import (
     F23,
     F23_POSITIVE,
@@ -163,6 +164,22 @@ def test_on_boards(board: str, variant: Variant, data_type: str, tmp_path: Path)
     measured = measure(graph, x, tmp_path, forced(graph, winograd, variant), board)
     assert {step.kernel for step in measured.program.steps} >= {winograd.NAME}
     assert differing(measured, graph, x) == 0
+
+
+@pytest.mark.parametrize("ends", [((1, 1), (1, 1)), ((2, 0), (0, 2)), ((0, 1), (2, 1)), ((0, 0), (0, 0))], ids=str)
+def test_tiles_begin_in_every_row_that_a_window_sees_and_in_no_other(ends: tuple[tuple[int, int], ...]) -> None:
+    """Those around the input are copied, which is dear: they are a part of the price."""
+    builder = Builder((25, 18, 4))
+    builder.add("ZeroPadding2D", padding=ends)
+    builder.conv(4, padding="valid")
+    layer = layer_of(quantized(builder, "int8")[0])
+    plan = winograd._plan(layer, F43, Variant(8))
+    assert layer.padding == ends and 0 < plan.rows < layer.shape[0]
+    every = [cell for block in range(plan.blocks) for cell in _cells(layer, plan, block)]
+    (top, bottom), (left, right) = ends
+    assert {row for row, _ in every} == set(range(-top, 25 + bottom))
+    columns = {column for _, column in every}
+    assert min(columns) == -left and max(columns) == 18 + right - F43.points
 
 
 SHAPES = (  # input, filters, padding

@@ -142,7 +142,7 @@ def _finish(layer: Dense, inputs: Inputs) -> Ending:
 
 def _limited(layer: Dense) -> Dense:
     """With sums that are saturated to 32 bits, where they have more and outputs are at their ends there."""
-    if layer.weight_bytes > 1 or layer.number_bytes == 1 or layer.peak_sum <= ACCUMULATOR_LIMIT:
+    if layer.number_bytes == 1 or layer.peak_sum <= ACCUMULATOR_LIMIT:
         return layer
     ends = np.array([[ACCUMULATOR_LIMIT, -ACCUMULATOR_LIMIT - 1], [layer.peak_sum, -layer.peak_sum]])
     near, far = layer.rescale.apply(ends[..., None] + np.zeros_like(layer.bias), layer.activation)  # type: ignore[union-attr]
