@@ -32,10 +32,6 @@ class Span:
     def whole(cls, of: int) -> "Span":
         return cls(0, of, of)
 
-    @property
-    def is_whole(self) -> bool:
-        return self.end - self.first == self.of
-
 
 @dataclass(frozen=True, eq=False)
 class Part:

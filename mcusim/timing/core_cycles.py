@@ -6,7 +6,6 @@ so a stall belongs to the instruction that waits. A cost depends on what ran bef
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -312,12 +311,6 @@ class Core:
             for name in insn.writes:
                 self._fp_ready[name] = began + busy + p.fp_result
         return issue
-
-
-def core_cycles(steps: Iterable[Step], parameters: CoreParameters) -> list[int]:
-    """Cycles of each of `steps`, which run one after another. The first one's word is there when they begin."""
-    core = begun(parameters)
-    return [core.execute(step) for step in steps]
 
 
 def begun(parameters: CoreParameters) -> Core:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -12,12 +12,19 @@ import numpy.typing as npt
 
 from mcusim.engines.counts import Block, Counts, Edge, Event
 from mcusim.timing.code import Code
-from mcusim.timing.core_cycles import Step
+from mcusim.timing.core_cycles import Step, begun
 from mcusim.timing.decode import decode
 from mcusim.timing.kind import Work
+from mcusim.timing.parameters import CoreParameters
 
 START = 0x08000100
 OUTSIDE = Block(0xFFFFFFFF, 0xFFFFFFFF, 0)
+
+
+def core_cycles(steps: Iterable[Step], parameters: CoreParameters) -> list[int]:
+    """Cycles of each of `steps`, which run one after another. The first one's word is there when they begin."""
+    core = begun(parameters)
+    return [core.execute(step) for step in steps]
 
 
 @dataclass(frozen=True)

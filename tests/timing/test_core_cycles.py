@@ -6,9 +6,10 @@ import dataclasses
 
 import pytest
 
-from mcusim.timing.core_cycles import IN_FLASH, Step, core_cycles
+from mcusim.timing.core_cycles import IN_FLASH, Step
 from mcusim.timing.decode import decode
 from mcusim.timing.parameters import CORTEX_M4F, FREE, CoreParameters
+from tests.timing.programs import core_cycles
 
 NOP, ADD, ADD_W = "00bf", "0844", "00eb0100"  # nop; add r0, r1; add.w r0, r0, r1
 MOV_W = "4ff00105"  # mov.w r5, #1

@@ -10,10 +10,9 @@ import pytest
 from mcusim.boards.chip import RamTiming
 from mcusim.engines.counts import ACCESS, FLASH, REGION, Counts
 from mcusim.timing.code import Code
-from mcusim.timing.core_cycles import core_cycles
 from mcusim.timing.edge_cycles import EdgeCycles, edge_cycles
 from mcusim.timing.parameters import CORTEX_M4F
-from tests.timing.programs import CALL, START, Program
+from tests.timing.programs import CALL, START, Program, core_cycles
 
 
 def priced(program: Program, counts: Counts) -> EdgeCycles:

@@ -15,9 +15,10 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
 from mcusim.system.toolchain import find_arm_tool
-from mcusim.timing.core_cycles import Step, core_cycles
+from mcusim.timing.core_cycles import Step
 from mcusim.timing.decode import Instruction, decode
 from mcusim.timing.parameters import CORTEX_M4F
+from tests.timing.programs import core_cycles
 
 pytestmark = pytest.mark.arm
 MACHINE = ("-mcpu=cortex-m4", "-mthumb", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard")
