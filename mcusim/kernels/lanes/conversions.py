@@ -73,8 +73,9 @@ class Converting:
         for word in words:
             lost = LOST[WORDS.index(word)]
             if isinstance(self.how, InPairs):
-                self._bytes(a, lost, FIRST, word, "ror #8")
-                self._bytes(a, word, FIRST, word)
+                widen = f"{'u' if self.unsigned[0] else 's'}xtab16"
+                a(widen, lost, FIRST, word, "ror #8")
+                a(widen, word, FIRST, word)
                 end_pairs(a, word, lost, self.how.end, SECOND)
             elif isinstance(self.how, Shifted):
                 self._shift(a, word, lost, self.how.shift)
@@ -84,9 +85,6 @@ class Converting:
                 self._line_of_bytes(a, word, lost, self.how.shift)
             else:
                 self._line(a, word, lost, self.how.shift)
-
-    def _bytes(self, a: Assembly, to: str, start: str, word: str, *turned: str) -> None:
-        a(f"{'u' if self.unsigned[0] else 's'}xtab16", to, start, word, *turned)
 
     def _shift(self, a: Assembly, word: str, low: str, shift: int) -> None:
         if shift <= MOST_HALVINGS:

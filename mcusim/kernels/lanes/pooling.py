@@ -13,15 +13,13 @@ from mcusim.kernels.lanes.averages import FACTOR, START, Ending, InPairs, Mean, 
 from mcusim.kernels.lanes.means import PAIR_BITS, SUM_BITS, any_line, ends_of, line_of, saturation_of, twice_of
 from mcusim.kernels.lanes.pairs import LEAST_PAIR, MOST_PAIR, pairs_end
 from mcusim.kernels.lanes.sliding import OneWindow, SideBySide, Window, Windows, Writer
-from mcusim.kernels.lanes.windows import Pool, Routines, flattened, pool_of, pooling, why_no_window
+from mcusim.kernels.lanes.windows import Pool, Routines, flattened, pool_of, why_no_window
 from mcusim.kernels.lanes.words import FAR, FEW_WORDS, SPARE, Words, words_of_layer
-from mcusim.kernels.memory import Memory
 from mcusim.layers.pooling import AveragePooling
 from mcusim.numbers.affine import RoundedMean, ScaledMean
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
 from mcusim.numbers.numbers import Numbers
 from mcusim.numbers.power_of_two import RoundedAveraging
-from mcusim.program import LayerCode
 
 FEW_TAPS = 4  # of float32, for which code for twice as many words stays in the instruction cache
 MOST_TAPS = 16  # that have instructions of their own
@@ -43,25 +41,20 @@ def why_not(layer: AveragePooling, inputs: Inputs) -> str | None:
         return "it is for sums of 32 bits"
     if layer.numbers is not None and len(set(ends_of(layer.activation, layer.numbers))) == 1:
         return "its means are all the same"  # plain C knows that
-    return None if _pool(layer, inputs) else "it has no line with the steps of its means"
+    found = _means(layer, inputs[0], words_of_layer(layer, inputs))
+    return None if found else "it has no line with the steps of its means"
 
 
-def average_pooling(layer: AveragePooling, inputs: Inputs) -> LayerCode:
-    return pooling(layer, known(_pool(layer, inputs)))
-
-
-def cost(layer: AveragePooling, inputs: Inputs, memory: Memory) -> float:
-    return known(_pool(layer, inputs)).cycles(memory)
-
-
-def _pool(layer: AveragePooling, inputs: Inputs) -> Pool | None:
-    """None where no line has the steps of the means of all its windows."""
-    return _found(layer, inputs[0], words_of_layer(layer, inputs))
+def means(layer: AveragePooling, inputs: Inputs) -> Pool:
+    return known(_means(layer, inputs[0], words_of_layer(layer, inputs)))
 
 
 @lru_cache(maxsize=128)
-def _found(layer: AveragePooling, source: Layer, words: Words) -> Pool | None:
-    """Layers are keys by who they are: what is sought for one is sought once."""
+def _means(layer: AveragePooling, source: Layer, words: Words) -> Pool | None:
+    """None where no line has the steps of the means of all its windows.
+
+    Layers are keys by who they are: what is sought for one is sought once.
+    """
     entry, unsigned = source.numbers, bool(reading(source))
     flat, taps = flattened(layer), layer.size[0] * layer.size[1]
     fields = {**(layer.averaging.fields() if layer.averaging else {}), **layer.activation.fields(layer.numbers)}
@@ -70,7 +63,8 @@ def _found(layer: AveragePooling, source: Layer, words: Words) -> Pool | None:
         whole = Mean(replace(words, several=several), False, False, Quotient(taps), None, tuple(fields.items()))
         other = replace(whole, words=replace(words, several=FEW_WORDS), ending=Quotient(None))
         return pool_of(flat, words, _routines(whole, other))
-    wide = layer.dtype.itemsize == 1 and not _in_pairs(taps, entry)
+    in_pairs = taps * entry.maximum <= MOST_PAIR and taps * entry.minimum >= LEAST_PAIR
+    wide = layer.dtype.itemsize == 1 and not in_pairs
     output = Words(words.bits, layer.numbers.minimum >= 0, type(layer.activation)(), None)
     ending = _ending(layer, entry, taps, PAIR_BITS if layer.dtype.itemsize == 1 and not wide else SUM_BITS)
     if ending is None:
@@ -92,10 +86,6 @@ def _routines(whole: Mean, other: Mean | None) -> Routines:
         lambda windows: side_by_side(whole, windows._replace(words=whole.words)),
         lambda channels, row_bytes: one_window(other, channels, row_bytes) if other else None,
     )
-
-
-def _in_pairs(taps: int, entry: Numbers) -> bool:
-    return taps * entry.maximum <= MOST_PAIR and taps * entry.minimum >= LEAST_PAIR
 
 
 def _ending(layer: AveragePooling, entry: Numbers, taps: int, bits: int) -> Ending | None:

@@ -102,7 +102,8 @@ class Multiplying(Limited):
 def why_not(layer: Multiply, inputs: Inputs) -> str | None:
     over, product = rows_of(layer), layer.product
     if isinstance(product, ScaledProduct):
-        return _why_not_scaled(layer, inputs)
+        why = why_no_rows(over)
+        return why or (None if _scaled(layer, inputs) else "its factor is below 1, of numbers of 8 bits")
     if over is None:
         return "it repeats one input in each row of channels, and in no other way"
     if over.rows > 1 and over.numbers * layer.dtype.itemsize < SHORTEST_ROW:
@@ -112,12 +113,6 @@ def why_not(layer: Multiply, inputs: Inputs) -> str | None:
     if not isinstance(product, ShiftedProduct) or not 0 <= product.rescale.shift <= MOST_SHIFT:
         return "it is for scales of powers of two"
     return "its products have 32 bits" if product.accumulator_peak > ACCUMULATOR_LIMIT else None
-
-
-def _why_not_scaled(layer: Multiply, inputs: Inputs) -> str | None:
-    if why := why_no_rows(rows_of(layer)):
-        return why
-    return None if _scaled(layer, inputs) else "its factor is below 1, of numbers of 8 bits"
 
 
 def _scaled(layer: Multiply, inputs: Inputs) -> tuple[ScaledMultiplying, Rows] | None:

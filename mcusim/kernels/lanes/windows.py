@@ -126,7 +126,7 @@ def _axes(flat: Pooling) -> tuple[Axis, Axis]:
     return rows, columns
 
 
-def _largest(layer: MaxPooling, inputs: Inputs) -> Pool:
+def largest(layer: MaxPooling, inputs: Inputs) -> Pool:
     flat, words = flattened(layer), words_of_layer(layer, inputs)
     shape, size, strides, padding = flat.input_shape, flat.size, flat.strides, flat.padding
     return _largest_of(words, shape, size, strides, padding, flat.shape)
@@ -159,14 +159,6 @@ def pooling(layer: Pooling, pool: Pool) -> LayerCode:
     if pool.any is not None:
         fields["any"] = pool.any.routine.name
     return LayerCode((KernelCall("pooling_lanes", ("input", "output"), fields),), routines=pool.routines)
-
-
-def max_pooling(layer: MaxPooling, inputs: Inputs) -> LayerCode:
-    return pooling(layer, _largest(layer, inputs))
-
-
-def max_cost(layer: MaxPooling, inputs: Inputs, memory: Memory) -> float:
-    return _largest(layer, inputs).cycles(memory)
 
 
 def flattened(layer: Pooling) -> Pooling:
