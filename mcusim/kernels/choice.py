@@ -9,7 +9,7 @@ from typing import Protocol
 
 from mcusim.graph import Layer, has_narrow_weights
 from mcusim.kernels import KERNELS
-from mcusim.kernels.kernel import DEFAULT, Inputs, Kernel, Variant
+from mcusim.kernels.kernel import DEFAULT, DSP_CORES, Inputs, Kernel, Variant
 from mcusim.kernels.memory import NO_WAITS, Memory
 from mcusim.layers.relu import ReLU
 from mcusim.layers.weighted_sum import WeightedSum
@@ -204,7 +204,7 @@ def _never(layer: WeightedSum) -> bool:
 
 
 def why_not(kernel: Kernel, layer: Layer, inputs: Inputs, core: str | None) -> str | None:
-    """Why it cannot run the layer, or None."""
+    """Why it cannot run the layer, or None. `core`: of a chip; None for any, the host's too."""
     every = (*inputs, layer)
     if not getattr(kernel, "AFFINE", False) and any(isinstance(tensor.numbers, Affine) for tensor in every):
         return "it is for numbers whose scales are powers of two"
@@ -212,7 +212,10 @@ def why_not(kernel: Kernel, layer: Layer, inputs: Inputs, core: str | None) -> s
         return "it takes weights as wide as its inputs"
     if not getattr(kernel, "ANY_FLOOR", False) and _has_floor(layer):
         return "it is for activations that begin at 0"
-    reason = kernel.fits(layer, inputs, core)
+    anywhere = not getattr(kernel, "NEEDS_DSP", False) or (core is None and getattr(kernel, "AND_ANYWHERE", False))
+    if not anywhere and core not in DSP_CORES:
+        return f"it is for {', '.join(DSP_CORES)}"
+    reason = kernel.fits(layer, inputs)
     if reason or getattr(kernel, "ANY_STORAGE", False):
         return reason
     own = layer.arithmetic

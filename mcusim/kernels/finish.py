@@ -258,6 +258,12 @@ class FactorFinish:
 Ending = Finish | FactorFinish
 
 
+def known_ending(ending: Ending | None) -> Ending:
+    """Of a layer that has one, as `fits` has seen."""
+    assert ending is not None
+    return ending
+
+
 @once_by_weights
 def ending_of(layer: WeightedSum, *, doubled: bool = False) -> Ending | None:
     """None for a layer whose numbers end in another way.

@@ -10,7 +10,7 @@ from mcusim.kernels.assembly import Assembly, add_constant, at, imm, several
 from mcusim.kernels.calls import bias_of, gaps, window_fields
 from mcusim.kernels.expand import copy_cycles, copy_words
 from mcusim.kernels.float_finish import FloatFinish
-from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, stripes, why_no_dsp
+from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, stripes
 from mcusim.kernels.memory import NO_WAITS, USUAL, Memory
 from mcusim.kernels.tiles import CODE_BYTES, copy_field, tiles_of_filters
 from mcusim.kernels.tiles.plan import tile_sizes
@@ -22,6 +22,7 @@ from mcusim.program import Constant, KernelCall, LayerCode, Routine
 
 NAME = "gather"
 SUMMARY = "convolutions of any window in float32: windows side by side, then as tiles (Cortex-M4F)"
+NEEDS_DSP = True
 LOADS = 0.15  # of its cycles, from RAM
 # Cycles of the C, by the timing model
 CALL, GATHERING = 19.9, -20.4  # of a tile, less for the first one of those that read the same windows
@@ -69,9 +70,7 @@ class Plan:
         return 4 * self.tile.taps * (self.copied * self.tile.filters + self.tiles * self.tile.positions)
 
 
-def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
-    if why := why_no_dsp(core):
-        return why
+def fits(layer: Layer, inputs: Inputs) -> str | None:
     if not isinstance(layer, Convolution):
         return "it is for convolutions"
     if layer.kernel_numbers is not None:

@@ -49,6 +49,7 @@ class Kernel(Protocol):
     `offers_itself(layer) -> bool` may run such layers unasked, too.
     One with `largest_error(layer, largest)` has other bits than plain C: of inputs up to `largest` an output is off by
     that at most.
+    One with `NEEDS_DSP = True` runs on DSP_CORES alone; with `AND_ANYWHERE = True` where no core is known, too.
     One with `LOADS = ..` says what part of its cycles loads from RAM are, about, in place of `LOADS_USUAL`.
     What its code includes of codegen/ goes into the library by itself.
     """
@@ -59,8 +60,8 @@ class Kernel(Protocol):
     @property
     def SUMMARY(self) -> str: ...
 
-    def fits(self, layer: Layer, inputs: Inputs, core: str | None) -> str | None:
-        """None when it can run the layer, else the reason why not. `core`: of a chip; None for any, the host's too."""
+    def fits(self, layer: Layer, inputs: Inputs) -> str | None:
+        """None when it can run the layer, else the reason why not."""
 
     def cost(self, layer: Any, inputs: Inputs, variant: Variant = DEFAULT, memory: Memory = NO_WAITS) -> float:
         """Cycles for one sample, about, on a Cortex-M4F with such a memory. Only asked where it fits: a
@@ -75,8 +76,3 @@ def known(found: T | None) -> T:
     """What is there, as `fits` has seen."""
     assert found is not None
     return found
-
-
-def why_no_dsp(core: str | None) -> str | None:
-    """None on a core for which the assembly was written."""
-    return None if core in DSP_CORES else f"it is for {', '.join(DSP_CORES)}"

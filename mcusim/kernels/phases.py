@@ -16,7 +16,7 @@ import numpy as np
 from mcusim.graph import Layer
 from mcusim.kernels import direct, patches, pointwise
 from mcusim.kernels.calls import renamed
-from mcusim.kernels.kernel import DEFAULT, DSP_CORES, Inputs, Kernel, Variant, known, why_no_dsp
+from mcusim.kernels.kernel import DEFAULT, Inputs, Kernel, Variant, known
 from mcusim.kernels.memory import NO_WAITS, Memory
 from mcusim.layers import Convolution, TransposedConvolution
 from mcusim.layers.planes import NO_DILATION, Pair, plane, shape_like
@@ -26,7 +26,7 @@ from mcusim.program import KernelCall, LayerCode
 
 NAME = "phases"
 SUMMARY = "transposed convolutions in int8 and int16: a convolution of all their phases at once (Cortex-M4)"
-ANY_STORAGE = AFFINE = NARROW_WEIGHTS = True
+ANY_STORAGE = AFFINE = NARROW_WEIGHTS = NEEDS_DSP = True
 INNER: Sequence[Kernel] = (pointwise, direct, patches)
 ALIGNMENT_BYTES = 8
 CODE_BYTES = 90  # of the copy, about
@@ -48,9 +48,7 @@ class Axis:
     padding: Pair
 
 
-def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
-    if why := why_no_dsp(core):
-        return why
+def fits(layer: Layer, inputs: Inputs) -> str | None:
     if not isinstance(layer, TransposedConvolution):
         return "it is for transposed convolutions"
     if layer.numbers is None or layer.arithmetic is None or layer.numbers.bits != layer.arithmetic.bits:
@@ -59,7 +57,7 @@ def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
         return "it knows no dilation"
     if any(axis is None for axis in _axes(layer)):
         return "its outputs end before its inputs do"
-    return None if _fitting(_inner(layer, inputs), inputs, core) else "no kernel runs the convolution inside"
+    return None if _fitting(_inner(layer, inputs), inputs) else "no kernel runs the convolution inside"
 
 
 def cost(layer: TransposedConvolution, inputs: Inputs, variant: Variant = DEFAULT, memory: Memory = NO_WAITS) -> float:
@@ -155,10 +153,10 @@ def _repeated_numbers(numbers: Numbers | None, times: int) -> Numbers | None:
     return replace(numbers, scales=numbers.scales * times) if several else numbers  # type: ignore[union-attr, type-var]
 
 
-def _fitting(inner: Convolution, inputs: Inputs, core: str | None) -> list[Kernel]:
-    return [kernel for kernel in INNER if kernel.fits(inner, inputs, core) is None]
+def _fitting(inner: Convolution, inputs: Inputs) -> list[Kernel]:
+    return [kernel for kernel in INNER if kernel.fits(inner, inputs) is None]
 
 
 def _chosen(inner: Convolution, inputs: Inputs) -> Kernel:
     """The cheapest without waits, so that code and cost speak of the same."""
-    return min(_fitting(inner, inputs, DSP_CORES[0]), key=lambda kernel: kernel.cost(inner, inputs, DEFAULT, NO_WAITS))
+    return min(_fitting(inner, inputs), key=lambda kernel: kernel.cost(inner, inputs, DEFAULT, NO_WAITS))

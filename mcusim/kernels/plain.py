@@ -88,7 +88,7 @@ CODE: Mapping[type[Layer], Callable[[Any, Inputs], LayerCode]] = {
 }
 
 
-def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
+def fits(layer: Layer, inputs: Inputs) -> str | None:
     return None if type(layer) in _CODE else f"there is no plain C for {layer.kind}"
 
 

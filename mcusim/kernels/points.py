@@ -9,7 +9,7 @@ import numpy as np
 from mcusim.graph import Layer
 from mcusim.kernels.calls import bias_of, window_fields
 from mcusim.kernels.float_finish import FloatFinish
-from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, stripes, why_no_dsp
+from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, stripes
 from mcusim.kernels.memory import NO_WAITS, USUAL, Memory
 from mcusim.kernels.tiles.edges import Window
 from mcusim.kernels.tiles.plan import rows_between, rows_seen, tile_sizes
@@ -24,7 +24,7 @@ from mcusim.system.arrays import Array
 NAME = "points"
 SUMMARY = "convolutions 3 wide in float32 by Winograd's F(4,3): half of the products, other bits; only where named"
 LOADS = 0.1  # of its cycles, from RAM
-OPT_IN = True
+OPT_IN = NEEDS_DSP = AND_ANYWHERE = True
 CODE_BYTES = 1500  # of the C around the tile, about
 POINTS, OUTPUTS = 6, 4
 # Cycles of the C, by the timing model. The compiler knows all sizes: a loop of one turn is none, a column that is ever
@@ -80,9 +80,7 @@ class Plan:
         return 4 * (weights + POINTS * self.width * (numbers + sums))
 
 
-def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
-    if core is not None and (why := why_no_dsp(core)):
-        return why
+def fits(layer: Layer, inputs: Inputs) -> str | None:
     if not isinstance(layer, Convolution):
         return "it is for convolutions"
     if layer.kernel_numbers is not None:

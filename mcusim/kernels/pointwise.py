@@ -7,11 +7,11 @@ from typing import Any
 from mcusim.graph import Layer
 from mcusim.kernels.calls import reading, weight_type
 from mcusim.kernels.expand import into_ram
-from mcusim.kernels.finish import ending_of
-from mcusim.kernels.kernel import DEFAULT, MOST_UNROLLED, Inputs, Variant, stripes, why_no_dsp
+from mcusim.kernels.finish import ending_of, known_ending
+from mcusim.kernels.kernel import DEFAULT, MOST_UNROLLED, Inputs, Variant, stripes
 from mcusim.kernels.memory import NO_WAITS, USUAL, Memory
 from mcusim.kernels.pairs import bring_weights, first_fetch, paired, pairs_cycles, turns_of_pairs
-from mcusim.kernels.straight import known_ending, records_of
+from mcusim.kernels.straight import ending_in, records_of
 from mcusim.kernels.tile import LONG_CODE, MOST_POSITIONS, SHORT_CODE, Tile, rows
 from mcusim.kernels.tile_schedule import tile_routine
 from mcusim.layers.convolution import Convolution
@@ -21,15 +21,13 @@ from mcusim.program import Constant, KernelCall, LayerCode
 
 NAME = "pointwise"
 SUMMARY = "convolutions of one tap in int8 and int16: 2 filters x 4 positions (Cortex-M4)"
-ANY_STORAGE = AFFINE = NARROW_WEIGHTS = True
+ANY_STORAGE = AFFINE = NARROW_WEIGHTS = NEEDS_DSP = True
 # Of the C: around, of a stripe of several, of a position that is brought alone
 C_CYCLES, STRIPE_CYCLES, POSITION_CYCLES = 37, 24, 17
 AGAIN = 0.5  # of the code of a tile that a stripe fetches again, in the mean
 
 
-def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
-    if why := why_no_dsp(core):
-        return why
+def fits(layer: Layer, inputs: Inputs) -> str | None:
     if not isinstance(layer, Convolution) or layer.kernel.shape[1:3] != (1, 1) or layer.groups != 1:
         return "it is for convolutions of one tap, in one group"
     if any(map(any, layer.padding)):
@@ -120,7 +118,7 @@ def _places(layer: Convolution) -> dict[str, Any]:
 @lru_cache(maxsize=64)
 def _tile(layer: Convolution, inputs: Inputs) -> Tile:
     """The one that takes the least cycles for all positions, some of them twice where they do not divide."""
-    finish = known_ending(layer, inputs[0])
+    finish = known_ending(ending_in(layer, inputs[0]))
     filters, channels = layer.shape[-1], _channels(layer)
     positions = _positions(layer)
     tiles = [

@@ -8,7 +8,7 @@ import numpy as np
 from mcusim.graph import Layer
 from mcusim.kernels import plain
 from mcusim.kernels.assembly import SAVED, Assembly, imm, several
-from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, why_no_dsp
+from mcusim.kernels.kernel import DEFAULT, Inputs, Variant
 from mcusim.kernels.lanes.words import fetched
 from mcusim.kernels.memory import NO_WAITS, Memory
 from mcusim.layers import GRU, LSTM, SimpleRNN
@@ -18,6 +18,7 @@ from mcusim.system.arrays import Array
 
 NAME = "sequences"
 SUMMARY = "LSTM, GRU and SimpleRNN of integers: four rows of weights at a time, from flash (Cortex-M4)"
+NEEDS_DSP = True
 LOADS = 0.1  # of its cycles, from RAM
 ANY_STORAGE = True  # of the inputs
 CODE_BYTES = 700
@@ -140,9 +141,7 @@ PRICES: Mapping[type[Layer], Prices] = {
 }
 
 
-def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
-    if why := why_no_dsp(core):
-        return why
+def fits(layer: Layer, inputs: Inputs) -> str | None:
     if not isinstance(layer, Recurrent):
         return "it is for layers that walk along a sequence"
     if layer.states is None:

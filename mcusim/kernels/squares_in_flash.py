@@ -1,6 +1,5 @@
 """As `squares`, with weights that were transformed before: eight times the flash, and nothing to do in each stripe."""
 
-from mcusim.graph import Layer
 from mcusim.kernels import squares
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant
 from mcusim.kernels.memory import NO_WAITS, Memory
@@ -10,15 +9,9 @@ from mcusim.program import LayerCode
 
 NAME = "squares_in_flash"
 SUMMARY = "as `squares`, with transformed weights in flash, eight times as large; only where named (Cortex-M4)"
-ANY_STORAGE = AFFINE = OPT_IN = True
+ANY_STORAGE = AFFINE = OPT_IN = NEEDS_DSP = True
 
-
-def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
-    return squares.fits(layer, inputs, core)
-
-
-def variants(layer: Convolution, inputs: Inputs) -> tuple[Variant, ...]:
-    return squares.variants(layer, inputs)
+fits, variants = squares.fits, squares.variants
 
 
 def cost(layer: Convolution, inputs: Inputs, variant: Variant = DEFAULT, memory: Memory = NO_WAITS) -> float:

@@ -164,13 +164,6 @@ def ending_in(layer: WeightedSum, entry: Layer, *, doubled: bool = True) -> Endi
     return found or ending_of(layer, doubled=doubled)
 
 
-def known_ending(layer: WeightedSum, entry: Layer, *, doubled: bool = True) -> Ending:
-    """Likewise, of a layer that has one."""
-    found = ending_in(layer, entry, doubled=doubled)
-    assert found is not None
-    return found
-
-
 def added(ending: Ending) -> Array:
     """What lines add to the sums of each channel, or a 0 where there are none."""
     lines = _lines(ending)

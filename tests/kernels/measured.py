@@ -43,7 +43,7 @@ def forced(graph: Graph, kernel: Kernel, variant: Variant = DEFAULT) -> dict[str
     """That kernel wherever it fits, and plain C elsewhere."""
 
     def one(layer: Layer, inputs: Inputs) -> Chosen:
-        return (kernel, variant) if kernel.fits(layer, inputs, CORE) is None else (plain, DEFAULT)
+        return (kernel, variant) if kernel.fits(layer, inputs) is None else (plain, DEFAULT)
 
     return {layer.name: one(layer, graph.inputs_of(layer)) for layer in running_layers(graph)}
 

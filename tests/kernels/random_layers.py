@@ -20,7 +20,7 @@ from mcusim.system.arrays import Array
 from mcusim.system.records import records_of
 from tests.graphs import Builder
 from tests.kernels.affine import affine_graph
-from tests.kernels.measured import CORE, forced
+from tests.kernels.measured import forced
 
 LONG = "Q6.9"  # int16 with one format for all, so that sums need 64 bits
 AFFINE = "affine"  # int8, as of models of others
@@ -165,7 +165,7 @@ def varied(graph: Graph, kernels: Mapping[str, Kernel], seed: int) -> dict[str, 
     random, chosen = np.random.default_rng(seed), forced(graph, plain)
     for name, kernel in kernels.items():
         layer, inputs = graph[name], graph.inputs_of(graph[name])
-        if kernel.fits(layer, inputs, CORE) is not None:
+        if kernel.fits(layer, inputs) is not None:
             continue
         chosen[name] = kernel, DEFAULT
         if hasattr(kernel, "variants") and random.random() < 0.5:

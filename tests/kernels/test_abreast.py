@@ -22,7 +22,7 @@ from tests.compiled import run_compiled
 from tests.graphs import Builder
 from tests.kernels.affine import affine_graph
 from tests.kernels.float32 import same
-from tests.kernels.measured import CORE, assert_priced, differing, forced, measure
+from tests.kernels.measured import assert_priced, differing, forced, measure
 from tests.kernels.test_depthwise import FEW, Case, _side_by_side
 
 FIXED: tuple[Case, ...] = (
@@ -108,7 +108,7 @@ def _why_not(shape: tuple[int, ...], size: int, **changed: object) -> str | None
     builder = Builder(shape)
     builder.depthwise(size, **{"padding": "same", **changed})  # type: ignore[arg-type]
     layer = optimize(builder.graph())[builder.last.name]
-    return abreast.fits(layer, (builder.layers[0],), CORE)
+    return abreast.fits(layer, (builder.layers[0],))
 
 
 def test_what_does_not_fit_says_why() -> None:
@@ -120,5 +120,4 @@ def test_what_does_not_fit_says_why() -> None:
     graph = quantize(optimize(builder.graph()), builder.samples(4), "int8")
     layer = graph[builder.last.name]
     assert isinstance(layer, Convolution)
-    assert "32 bits" in str(abreast.fits(replace(layer, peak_sum=2**31), graph.inputs_of(layer), CORE))
-    assert "cortex-m4" in str(abreast.fits(layer, (), None))
+    assert "32 bits" in str(abreast.fits(replace(layer, peak_sum=2**31), graph.inputs_of(layer)))

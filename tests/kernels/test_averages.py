@@ -18,7 +18,7 @@ from mcusim.numbers.numbers import LINEAR, RELU, Activation, Numbers
 from tests.compiled import run_compiled
 from tests.kernels.affine_side import AffineSide
 from tests.kernels.lanes_graphs import Side
-from tests.kernels.measured import CORE, assert_priced, forced, measure, misplaced
+from tests.kernels.measured import assert_priced, forced, measure, misplaced
 
 KINDS = {"int8": 8, "int16": 16, "float32": 0}
 ACTIVATIONS = (LINEAR, RELU, Activation(True, 3.0))
@@ -120,4 +120,4 @@ def test_what_does_not_fit_says_why() -> None:
     side = Side(8)
     a = side.input((6, 6, 4))
     same = side.layer(side.pool(a, (2, 2), (2, 2), mean=True, activation=Activation(True, 0.0)))
-    assert lanes.fits(same, (side.layer(a),), CORE) == "its means are all the same"
+    assert lanes.fits(same, (side.layer(a),)) == "its means are all the same"

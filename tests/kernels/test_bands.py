@@ -186,7 +186,7 @@ def test_every_kernel_runs_bands(kernel: Kernel, data_type: str) -> None:
     pair = fused.layers[-1]
     assert isinstance(pair, Fused)
     first = pair.first
-    if opt_in(kernel) or kernel.fits(first, graph.inputs_of(first), "cortex-m4") is not None:
+    if opt_in(kernel) or kernel.fits(first, graph.inputs_of(first)) is not None:
         pytest.skip("it runs no such layer, or only where it is named")
     choice = KernelChoice(layers=((first.name, (kernel.NAME,)),))
     several = band_options(pair, fused.inputs_of(pair), BOARD, choice)
@@ -209,7 +209,7 @@ def test_kernels_that_run_only_where_they_are_named_run_no_bands() -> None:
     pooled(builder, "Max", 2, 2, "valid")
     pair, graph = pair_of(builder)
     for kernel in filter(opt_in, KERNELS):
-        if kernel.fits(pair.first, graph.inputs_of(pair.first), "cortex-m4") is None:
+        if kernel.fits(pair.first, graph.inputs_of(pair.first)) is None:
             choice = KernelChoice(layers=((pair.first.name, (kernel.NAME,)),))
             assert band_options(pair, graph.inputs_of(pair), BOARD, choice) == []
 

@@ -8,11 +8,11 @@ import pytest
 
 from mcusim.experiment.kernel_choice import KernelChoice
 from mcusim.graph import Graph, Layer
-from mcusim.kernels import choice, plain
+from mcusim.kernels import KERNELS, choice, plain
 from mcusim.kernels.choice import Destination
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant
 from mcusim.kernels.memory import NO_WAITS, Memory
-from mcusim.layers import LAYERS
+from mcusim.layers import LAYERS, Add
 from mcusim.line.lower import lower
 from mcusim.line.quantize import quantize
 from mcusim.numbers.numbers import Activation
@@ -26,12 +26,10 @@ class Half:
 
     NAME = "half"
     SUMMARY = "a stand-in"
-    ANY_STORAGE = True
+    ANY_STORAGE = NEEDS_DSP = True
     SCRATCH_BYTES = 10
 
-    def fits(self, layer: Layer, inputs: Inputs, core: str | None) -> str | None:
-        if core != "cortex-m4":
-            return "it needs a Cortex-M4"
+    def fits(self, layer: Layer, inputs: Inputs) -> str | None:
         return None if layer.kind == "Dense" else "it is for dense layers"
 
     def cost(self, layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, memory: Memory = NO_WAITS) -> float:
@@ -79,8 +77,16 @@ def test_a_name_for_one_layer_has_to_fit() -> None:
     forced = KernelChoice(layers=(("conv1d_1", ("half",)),))
     with pytest.raises(ConfigurationError, match=r"no kernel runs layer .conv1d_1. \(half: it is for dense layers\)"):
         kernels("cortex-m4", forced)
-    with pytest.raises(ConfigurationError, match="half: it needs a Cortex-M4"):
+    with pytest.raises(ConfigurationError, match="half: it is for cortex-m4"):
         kernels(None, forced)
+
+
+def test_assembly_is_for_cores_that_have_its_instructions() -> None:
+    layer = Add(name="sum", inputs=("a", "b"), shape=(8,))
+    refusing = {"it is for cortex-m4": {kernel.NAME for kernel in KERNELS} - {"plain"}}
+    for core, without in (("cortex-m33", set()), (None, {"points"})):  # `points` has other bits: its twin runs anywhere
+        found = {kernel.NAME: choice.why_not(kernel, layer, (), core) for kernel in KERNELS}
+        assert {name for name, why in found.items() if why in refusing} == refusing["it is for cortex-m4"] - without
 
 
 def test_a_kernel_that_says_nothing_of_floors_takes_activations_that_begin_at_0_alone() -> None:

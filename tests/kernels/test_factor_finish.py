@@ -27,7 +27,7 @@ from mcusim.numbers.factors import Factors, once, twice
 from mcusim.numbers.numbers import LINEAR, RELU, Activation
 from mcusim.system.arrays import Array
 from tests.compiled import run_compiled
-from tests.kernels.measured import CORE, differing, forced, measure
+from tests.kernels.measured import differing, forced, measure
 
 CHANNELS, FILTERS, POSITIONS = 4, 6, 9
 ENTRY = Affine(8, 0.5, 3)
@@ -131,7 +131,7 @@ def of_kernels(system: str) -> tuple[Graph, Array, dict[str, Chosen]]:
 def test_all_kernels_end_so(system: str, tmp_path: Path) -> None:
     graph, x, chosen = of_kernels(system)
     for name, (kernel, _) in chosen.items():
-        assert kernel.fits(graph[name], graph.inputs_of(graph[name]), CORE) is None, (kernel.NAME, name)
+        assert kernel.fits(graph[name], graph.inputs_of(graph[name])) is None, (kernel.NAME, name)
     compiled, wanted = run_compiled(graph, x, program=program_of(graph, chosen)), graph.run(x)
     for name in wanted.dtype.names or ():
         np.testing.assert_array_equal(compiled[name], wanted[name])
@@ -179,7 +179,7 @@ def test_sums_that_are_too_large_are_left_to_plain_c() -> None:
     usual = layer("l", LINEAR, OUTPUTS[0], RATIOS["usual"], np.zeros(6, np.int64))
     entry = Input(name="x", inputs=(), shape=(POSITIONS, CHANNELS), numbers=ENTRY)
     why = "it is for integers with sums of 32 bits"
-    assert pointwise.fits(replace(usual, peak_sum=MOST_SUM), (entry,), CORE) == why
+    assert pointwise.fits(replace(usual, peak_sum=MOST_SUM), (entry,)) == why
     large = replace(usual, rescale=Multiplied(twice([1.5]), OUTPUTS[0]))
-    assert pointwise.fits(large, (entry,), CORE) is None
-    assert pointwise.fits(replace(large, peak_sum=MOST_SUM >> 1), (entry,), CORE) == why
+    assert pointwise.fits(large, (entry,)) is None
+    assert pointwise.fits(replace(large, peak_sum=MOST_SUM >> 1), (entry,)) == why

@@ -23,7 +23,7 @@ from mcusim.numbers.power_of_two import ShiftedAddition
 from mcusim.system.arrays import Array
 from tests.compiled import run_compiled
 from tests.kernels.lanes_graphs import Side
-from tests.kernels.measured import CORE, Measured, forced, measure, misplaced
+from tests.kernels.measured import Measured, forced, measure, misplaced
 
 NUMBERS = ((8, "nearest"), (5, "floor"), (16, "nearest"), (0, "nearest"))
 ACTIVATIONS = (LINEAR, RELU, Activation(True, 50.0), Activation(True, 2.0))
@@ -235,9 +235,8 @@ def test_what_does_not_fit_says_why() -> None:
     a = side.input((6, 3))
     pool = side.layer(side.pool(a, (1, 2), (1, 2)))
     entry = (side.layer(a),)
-    assert lanes.fits(pool, entry, CORE) == "it takes a word of channels at a time"
-    assert lanes.fits(pool, entry, None) == "it is for cortex-m4"
-    assert lanes.fits(side.layer(a), (), CORE) == "it is for pools, sums, activations and copies"
+    assert lanes.fits(pool, entry) == "it takes a word of channels at a time"
+    assert lanes.fits(side.layer(a), ()) == "it is for pools, sums, activations and copies"
 
 
 @pytest.mark.parametrize("rounding", ["nearest", "floor"])

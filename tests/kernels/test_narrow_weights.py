@@ -25,7 +25,7 @@ from mcusim.system.arrays import Array
 from tests.compiled import run_compiled
 from tests.graphs import Builder
 from tests.kernels.grid import side_by_side
-from tests.kernels.measured import CORE, differing, forced, measure
+from tests.kernels.measured import differing, forced, measure
 
 SCHEMES = ("per-layer", "per-channel")
 BOARDS = ("nucleo_l452re_p", "sparkfun_edge")
@@ -101,7 +101,7 @@ def chosen(graph: Graph) -> dict[str, Chosen]:
     """The kernel of each case for the layer that it adds, plain C for all else."""
     own = {layer.name: (kernel, DEFAULT) for layer, (kernel, *_) in zip(sums(graph), CASES, strict=True)}
     for name, (kernel, _) in own.items():
-        assert kernel.fits(graph[name], graph.inputs_of(graph[name]), CORE) is None, (kernel.NAME, name)
+        assert kernel.fits(graph[name], graph.inputs_of(graph[name])) is None, (kernel.NAME, name)
     return {**forced(graph, direct), **own}
 
 
@@ -157,7 +157,7 @@ def test_sums_of_64_bits_end_where_32_hold_what_matters(units: int, tmp_path: Pa
     quantized = quantize(builder.graph(), builder.samples(20), "w8a16", scheme="per-channel")
     layer = quantized.layers[-1]
     assert has_narrow_weights(layer) and layer.accumulator_peak > ACCUMULATOR_LIMIT
-    assert rows.fits(layer, quantized.inputs_of(layer), CORE) is None
+    assert rows.fits(layer, quantized.inputs_of(layer)) is None
     signs = np.sign(layer.kernel[:2].astype(np.float32)) * 1e6  # type: ignore[attr-defined]
     x = np.concatenate([builder.samples(3), signs, -signs, np.full((2, 3000), 1e6, np.float32)])
     sums = quantized.encode(x).astype(np.int64) @ layer.kernel.T.astype(np.int64)  # type: ignore[attr-defined]
@@ -176,7 +176,7 @@ def test_sums_that_32_bits_would_change_stay_plain_c() -> None:
     quantized = quantize(builder.graph(), builder.samples(20), "w8a16", scheme="per-channel")
     layer = quantized.layers[-1]
     small = replace(layer, rescale=Multiplied(once([2.0**-18], bits=15), layer.numbers))  # type: ignore[arg-type]
-    assert rows.fits(small, quantized.inputs_of(layer), CORE) is not None
+    assert rows.fits(small, quantized.inputs_of(layer)) is not None
 
 
 @pytest.mark.parametrize(("data_type", "other"), [("int8", "w8a16"), ("w8a16", "int8"), ("int16", "w8a16")])

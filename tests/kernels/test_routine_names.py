@@ -101,7 +101,7 @@ def test_of_layers_without_weights_likewise() -> None:
     for graph in (side.graph() for side in sides()):
         for layer in running_layers(graph):
             inputs = graph.inputs_of(layer)
-            if lanes.fits(layer, inputs, CORE) is None:
+            if lanes.fits(layer, inputs) is None:
                 assert lanes.cost(layer, inputs, DEFAULT, USUAL) > 0
                 for routine in lanes.code(layer, inputs, DEFAULT).routines:
                     if routine.name not in texts:

@@ -32,7 +32,7 @@ from mcusim.system.records import records_of
 from tests.compiled import run_compiled
 from tests.graphs import Builder
 from tests.kernels.affine import affine_graph
-from tests.kernels.measured import CORE, Measured, differing, forced, measure
+from tests.kernels.measured import Measured, differing, forced, measure
 
 FEW = settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 ACTIVATIONS = ("linear", "relu", "relu6")
@@ -266,11 +266,10 @@ def test_what_does_not_fit_says_why() -> None:
     graph = quantize(builder.graph(), builder.samples(), "int16")
     convolution, _, dense = (layer for layer in graph if not layer.INPUT)
     assert isinstance(dense, Dense)
-    assert rows.fits(dense, graph.inputs_of(dense), None) == "it is for cortex-m4"
-    assert rows.fits(convolution, graph.inputs_of(convolution), CORE) == "it is for dense layers"
-    assert rows.fits(dense, graph.inputs_of(dense), CORE) is None
+    assert rows.fits(convolution, graph.inputs_of(convolution)) == "it is for dense layers"
+    assert rows.fits(dense, graph.inputs_of(dense)) is None
     huge = replace(dense, peak_sum=2**62)
-    assert "more than 32 bits when they are shifted" in str(rows.fits(huge, graph.inputs_of(dense), CORE))
+    assert "more than 32 bits when they are shifted" in str(rows.fits(huge, graph.inputs_of(dense)))
     graph, _ = with_weights("int8", 5, 3, np.ones((3, 5)))
     narrow = replace(next(layer for layer in graph if isinstance(layer, Dense)), peak_sum=2**31)  # by its bias
-    assert rows.fits(narrow, graph.inputs, CORE) == "its sums need more than 32 bits"
+    assert rows.fits(narrow, graph.inputs) == "its sums need more than 32 bits"

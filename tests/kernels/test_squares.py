@@ -85,7 +85,7 @@ def test_what_it_cannot_run_says_why(shape: tuple[int, ...], config: dict[str, i
     builder.conv(**{"filters": 4, **config})
     graph = quantize(optimize(builder.graph()), builder.samples(2), data_type)
     layer = layer_of(graph)
-    assert why in (squares.fits(layer, graph.inputs_of(layer), CORE) or "")
+    assert why in (squares.fits(layer, graph.inputs_of(layer)) or "")
 
 
 def test_weights_lie_where_the_tile_reads_them() -> None:
@@ -172,7 +172,7 @@ def test_bits_and_price_on_boards(board: str, is_affine: bool, tmp_path: Path) -
     layers = [layer for layer in running_layers(graph) if isinstance(layer, Convolution)]
     own = {layer.name: (kernel, Variant(stripes)) for layer, (*_, stripes, kernel) in zip(layers, SHAPES, strict=True)}
     chosen = forced(graph, squares) | own
-    assert all(squares.fits(layer, graph.inputs_of(layer), CORE) is None for layer in layers)
+    assert all(squares.fits(layer, graph.inputs_of(layer)) is None for layer in layers)
     measured = measure(graph, x, tmp_path, chosen, board)
     assert differing(measured, graph, x) == 0
     memory = memory_of(load_board(board))

@@ -186,5 +186,4 @@ def test_what_does_not_fit_says_why(data_type: str, groups: int, why: str) -> No
     graph = builder.graph()
     graph = quantize(graph, builder.samples(2), data_type) if data_type != "float32" else graph
     layer = graph.layers[-1]
-    assert why in str(unpacked.fits(layer, graph.inputs_of(layer), CORE))
-    assert "cortex-m4" in str(unpacked.fits(layer, graph.inputs_of(layer), "cortex-m33"))
+    assert why in str(unpacked.fits(layer, graph.inputs_of(layer)))

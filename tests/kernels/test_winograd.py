@@ -37,7 +37,7 @@ from mcusim.system.records import records_of
 from tests.compiled import run_compiled
 from tests.graphs import Builder
 from tests.kernels.affine import affine_graph
-from tests.kernels.measured import CORE, differing, forced, measure
+from tests.kernels.measured import differing, forced, measure
 
 BOARDS = ("nucleo_l452re_p", "sparkfun_edge")
 
@@ -115,7 +115,7 @@ def test_what_it_cannot_run_says_why(shape: tuple[int, ...], config: dict[str, i
     builder.conv(**{"filters": 4, **config})
     graph, _ = quantized(builder, data_type)
     layer = layer_of(graph)
-    assert why in (winograd.fits(layer, graph.inputs_of(layer), CORE) or "")
+    assert why in (winograd.fits(layer, graph.inputs_of(layer)) or "")
 
 
 @st.composite

@@ -30,7 +30,7 @@ class Fake:
     SUMMARY: str = "made up"
     made: list[str] = field(default_factory=list)
 
-    def fits(self, layer: Layer, inputs: Inputs, core: str | None) -> str | None:
+    def fits(self, layer: Layer, inputs: Inputs) -> str | None:
         return None
 
     def cost(self, layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, memory: Memory = NO_WAITS) -> float:

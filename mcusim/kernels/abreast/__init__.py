@@ -10,12 +10,12 @@ from mcusim.kernels.abreast import floats, integers
 from mcusim.kernels.abreast.strip import ENTRY_BYTES, Strip
 from mcusim.kernels.abreast.writer import Timed
 from mcusim.kernels.calls import bias_of, reading
-from mcusim.kernels.finish import FactorFinish, ending_of
+from mcusim.kernels.finish import FactorFinish, ending_of, known_ending
 from mcusim.kernels.float_finish import FloatFinish
-from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, why_no_dsp
+from mcusim.kernels.kernel import DEFAULT, Inputs, Variant
 from mcusim.kernels.memory import NO_WAITS, USUAL, Memory
 from mcusim.kernels.rows.parts import Part, cycles_of, parts_of, rows_of
-from mcusim.kernels.straight import known_ending, records_of
+from mcusim.kernels.straight import ending_in, records_of
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.planes import NO_DILATION, plane
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
@@ -24,14 +24,12 @@ from mcusim.system.arrays import Array
 
 NAME = "abreast"
 SUMMARY = "depthwise convolutions of small windows: a few channels at a time, where they lie (Cortex-M4F)"
-ANY_STORAGE = AFFINE = NARROW_WEIGHTS = True
+ANY_STORAGE = AFFINE = NARROW_WEIGHTS = NEEDS_DSP = True
 CODE_BYTES = 60  # of the C around, about
 AROUND = 20  # cycles of it
 
 
-def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
-    if why := why_no_dsp(core):
-        return why
+def fits(layer: Layer, inputs: Inputs) -> str | None:
     if not isinstance(layer, Convolution) or layer.groups != plane(layer.input_shape)[2]:
         return "it is for depthwise convolutions"
     if layer.groups != layer.shape[-1] or layer.dilation != NO_DILATION:
@@ -90,7 +88,7 @@ def _strip(layer: Convolution, inputs: Inputs) -> Strip:
         size, strides, padding = size[::-1], strides[::-1], padding[::-1]
     item, unsigned = layer.number_bytes, bool(reading(inputs[0]))
     is_real = layer.rescale is None
-    finish = FloatFinish(layer.activation) if is_real else known_ending(layer, inputs[0], doubled=False)
+    finish = FloatFinish(layer.activation) if is_real else known_ending(ending_in(layer, inputs[0], doubled=False))
     return Strip(size, strides, padding, rows, width, (height, input_width, channels), item, unsigned, finish)
 
 

@@ -43,7 +43,7 @@ class Bands:
     SUMMARY: str = "a convolution and what reads it, band by band"
     ANY_STORAGE: bool = True
 
-    def fits(self, layer: Layer, inputs: Inputs, core: str | None) -> str | None:
+    def fits(self, layer: Layer, inputs: Inputs) -> str | None:
         return None if isinstance(layer, Fused) else "it is for fused layers"
 
     def cost(self, layer: Fused, inputs: Inputs, variant: Variant = DEFAULT, memory: Memory = NO_WAITS) -> float:

@@ -9,7 +9,7 @@ from mcusim.kernels.calls import window_fields
 from mcusim.kernels.depthwise.shape import shape_of
 from mcusim.kernels.depthwise.window import MOST_TAPS
 from mcusim.kernels.finish import ending_of
-from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, stripes, why_no_dsp
+from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, stripes
 from mcusim.kernels.memory import NO_WAITS, Memory
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.planes import NO_DILATION, plane
@@ -18,14 +18,12 @@ from mcusim.program import KernelCall, LayerCode
 
 NAME = "depthwise"
 SUMMARY = "depthwise convolutions, windows up to 7 x 7, of integers two columns a multiplication (Cortex-M4F)"
-ANY_STORAGE = AFFINE = NARROW_WEIGHTS = True
+ANY_STORAGE = AFFINE = NARROW_WEIGHTS = NEEDS_DSP = True
 CODE_BYTES = 400  # of the C around, about
 MOST_STRIDE, LONGEST = 2, 64  # taps: of a series of integers
 
 
-def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
-    if why := why_no_dsp(core):
-        return why
+def fits(layer: Layer, inputs: Inputs) -> str | None:
     if not isinstance(layer, Convolution) or layer.groups != plane(layer.input_shape)[2]:
         return "it is for depthwise convolutions"
     ending = ending_of(layer, doubled=True)

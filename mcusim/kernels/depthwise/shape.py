@@ -21,11 +21,11 @@ from mcusim.kernels.depthwise.part import Part
 from mcusim.kernels.depthwise.price import AROUND_BYTES, INNER_BYTES, Plan, Work, cycles
 from mcusim.kernels.depthwise.spread import Spread, spread, zeros
 from mcusim.kernels.depthwise.window import CHANNELS, WORD_BYTES, folded, packed, window_of
-from mcusim.kernels.finish import FactorFinish, less_zero
+from mcusim.kernels.finish import FactorFinish, known_ending, less_zero
 from mcusim.kernels.float_finish import FloatFinish
 from mcusim.kernels.kernel import Inputs
 from mcusim.kernels.memory import NO_WAITS, USUAL, Memory
-from mcusim.kernels.straight import known_ending, records_of
+from mcusim.kernels.straight import ending_in, records_of
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.planes import plane
 from mcusim.program import Constant, Routine, Turns
@@ -223,7 +223,7 @@ class IntegerShape(Shape):
 
     def __init__(self, layer: Convolution, inputs: Inputs, parts: int = 1) -> None:
         super().__init__(layer, parts)
-        finish = known_ending(layer, inputs[0])
+        finish = known_ending(ending_in(layer, inputs[0]))
         self.folded = folded(layer)
         self.read = window_of(self.folded)  # the window as it is read
         self.finish, self.output_bytes, self.doubled = finish, finish.store_bytes, finish.doubled

@@ -13,10 +13,10 @@ from mcusim.kernels.direct.price import AROUND_BYTES, cheapest, cycles
 from mcusim.kernels.direct.schedule import Timed, timed_tile
 from mcusim.kernels.direct.tile import MOST_FILTERS
 from mcusim.kernels.expand import expand_bytes, into_ram
-from mcusim.kernels.finish import Ending, FactorFinish, Finish, ending_of, less_zero
-from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, stripes, why_no_dsp
+from mcusim.kernels.finish import Ending, FactorFinish, Finish, ending_of, known_ending, less_zero
+from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, stripes
 from mcusim.kernels.memory import NO_WAITS, Memory
-from mcusim.kernels.straight import StraightFinish, ending_in, known_ending, records_of
+from mcusim.kernels.straight import StraightFinish, ending_in, records_of
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.planes import NO_DILATION, plane
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
@@ -27,16 +27,14 @@ NAME = "direct"
 SUMMARY = (
     "convolutions in int8 and int16, windows up to 7 wide: every column is loaded once for several taps (Cortex-M4)"
 )
-ANY_STORAGE = AFFINE = NARROW_WEIGHTS = True
+ANY_STORAGE = AFFINE = NARROW_WEIGHTS = NEEDS_DSP = True
 MOST_TAPS, MOST_STRIDE = 7, 2
 MOST_FOLDED = 4  # channels, with which rows of a window may lie side by side
 LOAD_CYCLES = 4  # of a filter's factor
 CODE_BYTES = 700  # of the C around the tiles, about
 
 
-def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
-    if why := why_no_dsp(core):
-        return why
+def fits(layer: Layer, inputs: Inputs) -> str | None:
     if not isinstance(layer, Convolution):
         return "it is for convolutions"
     finish = ending_in(layer, inputs[0])
@@ -74,7 +72,7 @@ def cost(layer: Convolution, inputs: Inputs, variant: Variant = DEFAULT, memory:
 
 
 def code(layer: Convolution, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
-    finish = known_ending(layer, inputs[0])
+    finish = known_ending(ending_in(layer, inputs[0]))
     plan = _plan(layer, inputs, variant)
     tile = plan.tiling.tile
     bytes_ = layer.weight_bytes
@@ -122,7 +120,7 @@ def _calls(plan: Plan, routines: Sequence[Routine]) -> Mapping[str, float]:
 
 def _routines(layer: Convolution, inputs: Inputs, plan: Plan, variant: Variant) -> list[Timed]:
     """Of the tile, and of the small one."""
-    finish = known_ending(layer, inputs[0])
+    finish = known_ending(ending_in(layer, inputs[0]))
     compact = variant.compact and not _is_long(layer)
     tiles = [each for each in (plan.tiling.tile, plan.tiling.small) if each]
     return [timed_tile(each, finish, rows=plan.has_rows(n), compact=compact) for n, each in enumerate(tiles)]
@@ -178,7 +176,7 @@ def _end_cycles(layer: Convolution, finish: Ending, compact: bool) -> tuple[int,
 
 def _plan(layer: Convolution, inputs: Inputs, variant: Variant) -> Plan:
     """The cheaper of what lies as the input does, and of all rows of the window side by side."""
-    finish = known_ending(layer, inputs[0])
+    finish = known_ending(ending_in(layer, inputs[0]))
     geometry = _geometry(layer, finish, compact=variant.compact)
     channels = geometry.all_channels // geometry.groups
     ways = [geometry]

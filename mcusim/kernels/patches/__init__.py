@@ -5,13 +5,13 @@ from functools import lru_cache
 
 from mcusim.graph import Layer
 from mcusim.kernels.calls import Fields, reading, weight_type
-from mcusim.kernels.finish import Ending, ending_of
-from mcusim.kernels.kernel import DEFAULT, MOST_UNROLLED, Inputs, Variant, stripes, why_no_dsp
+from mcusim.kernels.finish import Ending, ending_of, known_ending
+from mcusim.kernels.kernel import DEFAULT, MOST_UNROLLED, Inputs, Variant, stripes
 from mcusim.kernels.memory import NO_WAITS, USUAL, Memory
 from mcusim.kernels.pairs import bring_weights, first_fetch, paired, pairs_cycles, turns_of_pairs, weight_words
 from mcusim.kernels.patches.copy import patch_copy
 from mcusim.kernels.patches.frame import Frame, Stripe, frame_of, stripes_of
-from mcusim.kernels.straight import known_ending, records_of
+from mcusim.kernels.straight import ending_in, records_of
 from mcusim.kernels.tile import LONG_CODE, MOST_POSITIONS, SHORT_CODE, Tile, interleaved, rows
 from mcusim.kernels.tile_schedule import tile_routine
 from mcusim.kernels.widen import widen
@@ -22,13 +22,11 @@ from mcusim.system.arrays import Array
 
 NAME = "patches"
 SUMMARY = "convolutions of any window in int8 and int16: 2 filters x 4 positions (Cortex-M4)"
-ANY_STORAGE = AFFINE = NARROW_WEIGHTS = True
+ANY_STORAGE = AFFINE = NARROW_WEIGHTS = NEEDS_DSP = True
 C_CYCLES, STRIPE_CYCLES = 26, 88  # of the C: around all, of a stripe of several
 
 
-def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
-    if why := why_no_dsp(core):
-        return why
+def fits(layer: Layer, inputs: Inputs) -> str | None:
     if not isinstance(layer, Convolution):
         return "it is for convolutions"
     if ending_of(layer, doubled=True) is None or layer.peak_sum > ACCUMULATOR_LIMIT:
@@ -101,7 +99,7 @@ def _tile_fields(layer: Convolution, tile: Tile) -> Fields:
 @lru_cache(maxsize=64)
 def _plan(layer: Convolution, inputs: Inputs) -> tuple[Frame, Tile]:
     """The tile that takes the least cycles over all positions."""
-    frame, finish = frame_of(layer), known_ending(layer, inputs[0])
+    frame, finish = frame_of(layer), known_ending(ending_in(layer, inputs[0]))
     filters, all_ = layer.shape[-1] // frame.groups, layer.shape[-1]
     tiles = [
         _tile(frame, min(filters, 2), positions, all_, finish, most)

@@ -10,7 +10,7 @@ from mcusim.graph import Layer
 from mcusim.kernels.calls import reading
 from mcusim.kernels.expand import copy_words, expand_bytes
 from mcusim.kernels.finish import Ending, FactorFinish, Finish, ending_of
-from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, why_no_dsp
+from mcusim.kernels.kernel import DEFAULT, Inputs, Variant
 from mcusim.kernels.memory import NO_WAITS, USUAL, Memory
 from mcusim.kernels.rows import floats as row_floats
 from mcusim.kernels.rows import forms
@@ -28,15 +28,13 @@ from mcusim.system.arrays import Array
 NAME = "rows"
 SUMMARY = "dense layers in int8, int16 and float32: several rows of weights at a time, from flash (Cortex-M4)"
 LOADS = 0.07  # of its cycles, from RAM
-ANY_STORAGE = AFFINE = NARROW_WEIGHTS = True
+ANY_STORAGE = AFFINE = NARROW_WEIGHTS = NEEDS_DSP = True
 CODE_BYTES = 200  # of the C around the routines, about
 FEWEST_EXPANDED = 32  # inputs for which a routine makes them ready
 MOST_UNROLLED = 3  # turns of a loop in C that the compiler writes out
 
 
-def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
-    if why := why_no_dsp(core):
-        return why
+def fits(layer: Layer, inputs: Inputs) -> str | None:
     if not isinstance(layer, Dense):
         return "it is for dense layers"
     if layer.rescale is None:

@@ -9,8 +9,8 @@ import numpy as np
 from mcusim.graph import Layer
 from mcusim.kernels.assembly import LONGEST_OFFSET
 from mcusim.kernels.calls import reading, weight_type, window_fields
-from mcusim.kernels.finish import MOST_SHIFT, Ending, Finish, ending_of
-from mcusim.kernels.kernel import DEFAULT, STRIPES, Inputs, Variant, known, why_no_dsp
+from mcusim.kernels.finish import MOST_SHIFT, Ending, Finish, ending_of, known_ending
+from mcusim.kernels.kernel import DEFAULT, STRIPES, Inputs, Variant, known
 from mcusim.kernels.memory import NO_WAITS, Memory
 from mcusim.kernels.squares.inputs import timed_inputs
 from mcusim.kernels.squares.plan import AROUND_BYTES, Plan, Routines, cycles, plan_of
@@ -27,13 +27,11 @@ from mcusim.program import Constant, KernelCall, LayerCode, Turns
 
 NAME = "squares"
 SUMMARY = "convolutions of 3 x 3 in int8: exact Winograd F(4 x 4, 3 x 3), a quarter of the products (Cortex-M4)"
-ANY_STORAGE = AFFINE = True
+ANY_STORAGE = AFFINE = NEEDS_DSP = True
 CODE_BYTES = 700  # of the C around, about
 
 
-def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
-    if why := why_no_dsp(core):
-        return why
+def fits(layer: Layer, inputs: Inputs) -> str | None:
     if not isinstance(layer, Convolution):
         return "it is for convolutions"
     windows = layer.kernel.shape[1:3] == (WINDOW, WINDOW) and layer.strides == (1, 1)
@@ -61,12 +59,6 @@ def _ending(layer: Convolution, inputs: Inputs) -> Ending | None:
         return found
     moved = replace(layer, bias=layer.bias + added(found))
     return found if _why_no_room(moved, inputs) is None else ending_of(layer)
-
-
-def _known_ending(layer: Convolution, inputs: Inputs) -> Ending:
-    finish = _ending(layer, inputs)
-    assert finish is not None
-    return finish
 
 
 def _why_too_large(layer: Convolution, finish: Ending) -> str | None:
@@ -104,7 +96,7 @@ def cost_of(layer: Convolution, inputs: Inputs, plan: Plan, memory: Memory) -> f
 
 
 def code_of(layer: Convolution, inputs: Inputs, plan: Plan) -> LayerCode:
-    finish, made = _known_ending(layer, inputs), _routines(layer, inputs, plan)
+    finish, made = known_ending(_ending(layer, inputs)), _routines(layer, inputs, plan)
     layout = _layout(layer, plan, finish)
     end_bytes, weights = _end_bytes(layout), made.weights
     fields: dict[str, Any] = window_fields(
@@ -125,12 +117,12 @@ def code_of(layer: Convolution, inputs: Inputs, plan: Plan) -> LayerCode:
 
 
 def _routines(layer: Convolution, inputs: Inputs, plan: Plan) -> Routines:
-    finish = _known_ending(layer, inputs)
+    finish = known_ending(_ending(layer, inputs))
     layout = _layout(layer, plan, finish)
     return Routines(
         *timed_tile(layout, finish, in_flash=plan.in_flash),
         timed_inputs(plan.channels, bool(reading(inputs[0]))),
-        None if plan.in_flash else timed_weights(plan.channels, plan.apart),
+        None if plan.in_flash else timed_weights(plan.channels, layout.apart),
     )
 
 

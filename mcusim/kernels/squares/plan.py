@@ -33,9 +33,9 @@ class Plan:
         return self.channels // 2
 
     @property
-    def apart(self) -> int:
-        """Bytes from point to point of the weights of two filters."""
-        return 2 * WORD_BYTES * self.words
+    def weights_bytes(self) -> int:
+        """U of two filters."""
+        return POINTS * 2 * WORD_BYTES * self.words
 
     @property
     def tiles(self) -> int:
@@ -57,7 +57,7 @@ class Plan:
     @property
     def scratch_bytes(self) -> int:
         """V of a stripe, where its outputs lie, a tile at an edge, and U of two filters."""
-        weights = 0 if self.in_flash else POINTS * self.apart
+        weights = 0 if self.in_flash else self.weights_bytes
         return self.stripe * (POINTS * self.point_bytes + TILES * WORD_BYTES) + SIDE * SIDE * self.channels + weights
 
 
@@ -84,7 +84,7 @@ def cycles(layer: Convolution, plan: Plan, routines: Routines, memory: Memory) -
     of_a_pair = plan.stripes * (PAIR + routines.tile.call) + plan.groups * routines.tile.each
     code = routines.tile.routine.code_bytes
     if routines.weights is None:
-        of_a_pair += plan.groups * memory.streamed(POINTS * plan.apart)
+        of_a_pair += plan.groups * memory.streamed(plan.weights_bytes)
     else:
         of_a_pair += plan.stripes * (routines.weights.call + memory.scattered(2 * 9 * plan.channels))
         code += routines.weights.routine.code_bytes

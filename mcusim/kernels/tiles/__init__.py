@@ -8,7 +8,7 @@ from mcusim.graph import Layer
 from mcusim.kernels.calls import bias_of, window_fields
 from mcusim.kernels.expand import copy_words
 from mcusim.kernels.float_finish import FloatFinish
-from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, known, stripes, why_no_dsp
+from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, known, stripes
 from mcusim.kernels.memory import NO_WAITS, USUAL, Memory
 from mcusim.kernels.tiles.edges import window_of
 from mcusim.kernels.tiles.plan import Plan, best_plan, cycles
@@ -21,13 +21,12 @@ from mcusim.system.arrays import Array
 
 NAME = "tiles"
 SUMMARY = "convolutions in float32, up to 24 sums at a time in the order of plain C: the same bits (Cortex-M4F)"
+NEEDS_DSP = True
 LOADS = 0.16  # of its cycles, from RAM
 CODE_BYTES = 500  # of the C around the tile, about
 
 
-def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
-    if why := why_no_dsp(core):
-        return why
+def fits(layer: Layer, inputs: Inputs) -> str | None:
     if not isinstance(layer, Convolution):
         return "it is for convolutions"
     if layer.kernel_numbers is not None:

@@ -12,11 +12,11 @@ import numpy as np
 
 from mcusim.graph import Layer
 from mcusim.kernels.calls import reading
-from mcusim.kernels.finish import ending_of
-from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, why_no_dsp
+from mcusim.kernels.finish import ending_of, known_ending
+from mcusim.kernels.kernel import DEFAULT, Inputs, Variant
 from mcusim.kernels.memory import NO_WAITS, USUAL, Memory
 from mcusim.kernels.patches.frame import Frame, Stripe, frame_of
-from mcusim.kernels.straight import known_ending, records_of
+from mcusim.kernels.straight import ending_in, records_of
 from mcusim.kernels.unpacked.plan import Plan, plans
 from mcusim.kernels.unpacked.price import cycles_of, routine_bytes
 from mcusim.kernels.unpacked.schedule import routine_of
@@ -29,16 +29,14 @@ from mcusim.program import Constant, KernelCall, LayerCode, Turns
 
 NAME = "unpacked"
 SUMMARY = "weights of int8 as constants in the code, but for those of 0; where named, or half are 0 (Cortex-M4)"
-ANY_STORAGE = AFFINE = OPT_IN = True
+ANY_STORAGE = AFFINE = OPT_IN = NEEDS_DSP = True
 COMPACT = Variant(compact=True)  # the least code, where it is not the fastest as well
 SPARSE = 0.5  # of the weights, that are 0 where it is worth a look: dense ones are faster on other kernels
 C_CYCLES, LINE_CYCLES, C_BYTES = 22, 10, 170  # of the C: around all, of a line of positions; and its size
 CACHED_BYTES = 1024  # of code that stays in a cache, about: the loop of some filters
 
 
-def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
-    if why := why_no_dsp(core):
-        return why
+def fits(layer: Layer, inputs: Inputs) -> str | None:
     if not isinstance(layer, (Convolution, Dense)):
         return "it is for convolutions and dense layers"
     if layer.kernel_numbers is None or layer.number_bytes > 1:
@@ -93,7 +91,7 @@ def _plan(layer: WeightedSum, inputs: Inputs, variant: Variant) -> Plan:
 
 @lru_cache(maxsize=16)
 def _plans(layer: WeightedSum, inputs: Inputs) -> tuple[Plan, ...]:
-    ending = known_ending(layer, inputs[0], doubled=False)
+    ending = known_ending(ending_in(layer, inputs[0], doubled=False))
     frame = frame_of(_windowed(layer))
     records = np.asarray(records_of(layer, ending)).reshape(len(layer.kernel), -1)
     return tuple(plans(frame, _pairs(frame, layer), records.astype(np.int32), ending))

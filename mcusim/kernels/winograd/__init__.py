@@ -9,8 +9,8 @@ import numpy as np
 from mcusim.graph import Layer
 from mcusim.kernels.assembly import LONGEST_OFFSET
 from mcusim.kernels.calls import reading, weight_type, window_fields
-from mcusim.kernels.finish import MOST_SHIFT, Ending, FactorFinish, Finish, ending_of
-from mcusim.kernels.kernel import DEFAULT, STRIPES, Inputs, Variant, known, why_no_dsp
+from mcusim.kernels.finish import MOST_SHIFT, Ending, FactorFinish, Finish, ending_of, known_ending
+from mcusim.kernels.kernel import DEFAULT, STRIPES, Inputs, Variant, known
 from mcusim.kernels.memory import NO_WAITS, Memory
 from mcusim.kernels.straight import StraightFinish, added, ending_in, records_of
 from mcusim.kernels.winograd.inputs import timed_inputs
@@ -26,15 +26,13 @@ from mcusim.system.arrays import Array
 
 NAME = "winograd"
 SUMMARY = "convolutions with windows 3 wide in integers: exact Winograd F(4,3) or F(2,3), fewer products (Cortex-M4)"
-ANY_STORAGE = AFFINE = NARROW_WEIGHTS = True
+ANY_STORAGE = AFFINE = NARROW_WEIGHTS = NEEDS_DSP = True
 FACTOR_STEPS = 2
 CODE_BYTES = 900  # of the C around, about
 MOST_WORDS = 512  # that a sum is over: as far as stores of U are laid out
 
 
-def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
-    if why := why_no_dsp(core):
-        return why
+def fits(layer: Layer, inputs: Inputs) -> str | None:
     if not isinstance(layer, Convolution):
         return "it is for convolutions"
     if layer.kernel.shape[2] != WINDOW or layer.strides != (1, 1) or layer.dilation != NO_DILATION or layer.groups > 1:
@@ -65,12 +63,6 @@ def _ending(layer: Convolution, inputs: Inputs) -> Ending | None:
         return found
     moved = replace(layer, bias=layer.bias + added(found))
     return found if _scheme(moved, inputs) == _scheme(layer, inputs) else ending_of(layer)
-
-
-def _known_ending(layer: Convolution, inputs: Inputs) -> Ending:
-    finish = _ending(layer, inputs)
-    assert finish is not None
-    return finish
 
 
 def _known_scheme(layer: Convolution, inputs: Inputs) -> Scheme:
@@ -123,7 +115,7 @@ def cost(layer: Convolution, inputs: Inputs, variant: Variant = DEFAULT, memory:
 
 
 def code(layer: Convolution, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
-    finish = _known_ending(layer, inputs)
+    finish = known_ending(_ending(layer, inputs))
     scheme = _known_scheme(layer, inputs)
     plan, size = _plan(layer, scheme, variant), layer.number_bytes
     layout = _layout(layer, plan, finish)
@@ -160,7 +152,7 @@ def _records(layer: Convolution, finish: Ending, scheme: Scheme) -> Array:
 
 
 def _routines(layer: Convolution, inputs: Inputs, plan: Plan, variant: Variant) -> Routines:
-    finish = _known_ending(layer, inputs)
+    finish = known_ending(_ending(layer, inputs))
     size = layer.number_bytes
     layout = _layout(layer, plan, finish)
     _, width, channels = plane(layer.input_shape)

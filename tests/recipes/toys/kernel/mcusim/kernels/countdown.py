@@ -15,7 +15,7 @@ SUMMARY = "dense layers on integers, from the last input to the first"
 ANY_STORAGE = True
 
 
-def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
+def fits(layer: Layer, inputs: Inputs) -> str | None:
     if layer.kind != "Dense":
         return "it is for dense layers"
     return "its order of sums is another" if layer.numbers is None else None
