@@ -18,7 +18,7 @@ from mcusim.kernels.choice import Destination, options
 from mcusim.kernels.kernel import DEFAULT, Kernel, Variant
 from mcusim.kernels.memory import USUAL
 from mcusim.kernels.squares.plan import Plan
-from mcusim.kernels.squares.points import NINTH, SQUARE, flat
+from mcusim.kernels.squares.points import NINTH, POINTS, SQUARE, flat
 from mcusim.kernels.winograd.points import reach, why_not
 from mcusim.kernels.winograd.tile import Layout
 from mcusim.layers.convolution import Convolution
@@ -92,7 +92,7 @@ def test_weights_lie_where_the_tile_reads_them() -> None:
     """Whatever the number of channels: the address of the input ends its loops, that of the weights ends none."""
     for words in range(2, 200, 2):
         layout = Layout(SQUARE, words, 4 * words, 16 * words, 36 * 16 * words, 8, 64, 0, by_input=True)
-        assert layout.apart == Plan(2 * words, 1, 1, 1, in_flash=False).apart
+        assert POINTS * layout.apart == Plan(2 * words, 1, 1, 1, in_flash=False).weights_bytes
 
 
 @st.composite
