@@ -16,6 +16,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 
@@ -81,7 +83,10 @@ def compare(elf: Path, board_name: str, samples: int, jobs: int, rounds: int, pl
         with tempfile.TemporaryDirectory(prefix="mcusim-bench-") as folder:
             shares = sharing.lay_out(inputs, image.output_bytes, Path(folder), jobs)
             began, cpu_began = time.monotonic(), _children_cpu_s()
-            if not sharing.run_shares(shares, starter, run.explain, run.explain_stall, stall_s=600, progress=None):
+            crew: Any = SimpleNamespace(
+                start=starter, explain=run.explain, explain_stall=run.explain_stall, end=run.end
+            )
+            if not sharing.run_shares(shares, crew, stall_s=600, progress=None):
                 raise KeyboardInterrupt
             wall_s, cpu_s = time.monotonic() - began, _children_cpu_s() - cpu_began
             counted = starter is start_engine

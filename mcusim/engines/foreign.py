@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from mcusim.engines.counts import Counts, read_counts
 from mcusim.engines.engine import Execution, Facts, Job, no_samples
 from mcusim.engines.glimpse import Glimpse, look
 from mcusim.engines.places import Places
-from mcusim.engines.shares import LARGEST_LOG_BYTES
+from mcusim.engines.shares import LARGEST_LOG_BYTES, Running
 from mcusim.system.elf import reading
 from mcusim.system.elf_code import Vectors, read_functions
 from mcusim.system.errors import EngineError
@@ -24,13 +23,6 @@ LARGEST_FILE_BYTES = 1 << 30  # that a firmware may write
 TELL_S = 5.0
 _POLL_S = 0.02
 _PLACES_OF_A_LOOP = 2  # blocks, of one that waits
-
-
-class Runs(Protocol):
-    """A process, or what is one to whoever waits."""
-
-    def poll(self) -> int | None:
-        """None while it runs."""
 
 
 def functions_of(elf: Path, vectors: Vectors) -> bytes:
@@ -52,7 +44,7 @@ def memory_needed(image: Image, stack: int) -> Sequence[tuple[Region, str]]:
     return [*needed, *([(Region(origin=stack - 4, size_bytes=4), "its stack")] if 4 <= stack < 1 << 32 else [])]
 
 
-def watch(process: Runs, job: Job, to_begin_s: float = 0.0) -> Iterator[tuple[Glimpse | None, bool]]:
+def watch(process: Running, job: Job, to_begin_s: float = 0.0) -> Iterator[tuple[Glimpse | None, bool]]:
     """While it runs tells the job every few seconds how far it is.
 
     -> when it stalls: what it does at the moment, and whether it has been in more places than a loop that waits.
@@ -87,7 +79,7 @@ def demanded_counts(job: Job) -> Counts:
     return counts
 
 
-def glimpses(process: Runs, job: Job, to_begin_s: float = 0.0) -> Iterator[tuple[Glimpse | None, bool]]:
+def glimpses(process: Running, job: Job, to_begin_s: float = 0.0) -> Iterator[tuple[Glimpse | None, bool]]:
     """Until it ends: what it does, and has no measured call begun or ended for `stall_s` seconds?
 
     These begin anew with the first instruction, to which a busy machine may take long: so much longer as `to_begin_s`.

@@ -6,7 +6,6 @@ import subprocess
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from mcusim.engines import shares as sharing
@@ -55,7 +54,7 @@ class _Host:
             what = f"this firmware is for {job.image.board!r}, not for the host"
             raise EngineError(what, where=str(job.image.elf), hint="build it for engine host")
         sharing.check_sizes(job)
-        ran = sharing.run_job(job, self.jobs, partial(_start, job.image.elf), _explain, _explain_stall)
+        ran = sharing.run_job(job, self.jobs, _Programs(job.image.elf))
         sharing.stack_bytes_of(ran)  # which is none of the board's, but proves that all is there
         finished = [share.finished for share in ran.shares]
         execution = sharing.execution_of(ran, finished, FACTS, version())
@@ -63,26 +62,24 @@ class _Host:
         return execution
 
 
-def _start(program: Path, share: Share) -> subprocess.Popen[bytes]:
-    own = {"MCUSIM_NONCE": share.nonce, "MCUSIM_PARENT": str(os.getpid())}
-    environment = {**own, "UBSAN_OPTIONS": "print_stacktrace=1"}
-    with (share.folder / "engine.log").open("wb") as log:
-        return start([str(program)], share.folder, environment, stdin=subprocess.PIPE, stdout=log, stderr=log)
+@dataclass(frozen=True)
+class _Programs(sharing.Processes):
+    program: Path
 
+    def start(self, share: Share) -> subprocess.Popen[bytes]:
+        own = {"MCUSIM_NONCE": share.nonce, "MCUSIM_PARENT": str(os.getpid())}
+        environment = {**own, "UBSAN_OPTIONS": "print_stacktrace=1"}
+        with (share.folder / "engine.log").open("wb") as log:
+            return start([str(self.program)], share.folder, environment, stdin=subprocess.PIPE, stdout=log, stderr=log)
 
-def _explain(share: Share, code: int) -> EngineError:
-    known = sharing.explain_exit_code(share, code)
-    if known:
-        return known
-    lines = share.log.splitlines()
-    found = next((line for line in lines if "runtime error:" in line or "ERROR: AddressSanitizer" in line), None)
-    if found is None:
-        found = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-    what = f"the program failed in sample {share.first + share.finished}: {found.strip()}"
-    return EngineError(what, where=str(share.folder), hint="all that it said is in engine.log there")
+    def explain(self, share: Share, code: int) -> EngineError:
+        lines = share.log.splitlines()
+        found = next((line for line in lines if "runtime error:" in line or "ERROR: AddressSanitizer" in line), None)
+        if found is None:
+            found = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        what = f"the program failed in sample {share.first + share.finished}: {found.strip()}"
+        return EngineError(what, where=str(share.folder), hint="all that it said is in engine.log there")
 
-
-def _explain_stall(share: Share, process: subprocess.Popen[bytes], stall_s: float) -> EngineError:
-    sample = share.first + share.finished
-    what = f"no answer to sample {sample} within {stall_s:g} s"
-    return EngineError(what, where=str(share.folder), hint=sharing.STALL_HINT)
+    def explain_stall(self, share: Share, process: subprocess.Popen[bytes], stall_s: float) -> EngineError:
+        what = f"no answer to sample {share.first + share.finished} within {stall_s:g} s"
+        return EngineError(what, where=str(share.folder), hint=sharing.STALL_HINT)

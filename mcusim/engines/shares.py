@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -140,49 +140,6 @@ class Ran(NamedTuple):
     complete: bool
 
 
-R = TypeVar("R", bound="Running")
-Popen = subprocess.Popen[bytes]
-Explain = Callable[[Share, int], EngineError]
-ExplainStall = Callable[[Share, R, float], EngineError]
-
-
-def run_job(
-    job: Job, jobs: int, start: Callable[[Share], Popen], explain: Explain, explain_stall: ExplainStall[Popen]
-) -> Ran:
-    """All samples in at most `jobs` processes, see `run_shares`. A profile is whole, or KeyboardInterrupt is raised."""
-    shares = lay_out(job.samples, job.image.output_bytes, job.folder, jobs)
-    began = time.monotonic()
-    complete = run_shares(shares, start, explain, explain_stall, stall_s=job.stall_s, progress=job.progress)
-    wall_s = time.monotonic() - began
-    if job.profile and not complete:
-        raise KeyboardInterrupt
-    return Ran(shares, wall_s, complete)
-
-
-def run_shares(
-    shares: Sequence[Share],
-    start: Callable[[Share], Popen],
-    explain: Explain,
-    explain_stall: ExplainStall[Popen],
-    *,
-    stall_s: float,
-    progress: Progress | None,
-) -> bool:
-    """Starts a process for each share and waits for all. False when Ctrl-C ended them before their time.
-
-    The first to fail ends the others and is raised as `explain(share, exit code)`, one that gives no output for
-    `stall_s` seconds as `explain_stall(share, process, stall_s)`. No process outlives this call, whatever happens.
-    """
-    return watch_shares(shares, start, explain, explain_stall, _end, stall_s=stall_s, progress=progress)
-
-
-def _end(processes: Sequence[Popen]) -> None:
-    stop(processes)
-    for process in processes:
-        if process.stdin:
-            process.stdin.close()
-
-
 class Running(Protocol):
     """What works at a share: a process, or one that stays and does this meanwhile."""
 
@@ -190,32 +147,65 @@ class Running(Protocol):
         """None while it works, then as an exit code."""
 
 
-def watch_shares(
-    shares: Sequence[Share],
-    start: Callable[[Share], R],
-    explain: Explain,
-    explain_stall: ExplainStall[R],
-    end: Callable[[Sequence[R]], None],
-    *,
-    stall_s: float,
-    progress: Progress | None,
-) -> bool:
-    """`run_shares` for whatever works at a share. `end` is called once, with all that were started."""
+R = TypeVar("R", bound=Running)
+
+
+class Crew(Protocol[R]):
+    """How those that work at shares begin, what it means when one ends badly or gives no output, and how all end."""
+
+    def start(self, share: Share) -> R: ...
+
+    def explain(self, share: Share, code: int) -> EngineError:
+        """`code`: none of a transport's."""
+
+    def explain_stall(self, share: Share, process: R, stall_s: float) -> EngineError: ...
+
+    def end(self, processes: Sequence[R]) -> None:
+        """Called once, with all that were started."""
+
+
+class Processes:
+    """What crews of processes have in common."""
+
+    def end(self, processes: Sequence[subprocess.Popen[bytes]]) -> None:
+        stop(processes)
+        for process in processes:
+            if process.stdin:
+                process.stdin.close()
+
+
+def run_job(job: Job, jobs: int, crew: Crew[subprocess.Popen[bytes]]) -> Ran:
+    """All samples in at most `jobs` processes, see `run_shares`. A profile is whole, or KeyboardInterrupt is raised."""
+    shares = lay_out(job.samples, job.image.output_bytes, job.folder, jobs)
+    began = time.monotonic()
+    complete = run_shares(shares, crew, stall_s=job.stall_s, progress=job.progress)
+    wall_s = time.monotonic() - began
+    if job.profile and not complete:
+        raise KeyboardInterrupt
+    return Ran(shares, wall_s, complete)
+
+
+def run_shares(shares: Sequence[Share], crew: Crew[R], *, stall_s: float, progress: Progress | None) -> bool:
+    """Starts a process for each share and waits for all. False when Ctrl-C ended them before their time.
+
+    The first to fail ends the others and is raised as the crew explains it, and so is one that gives no output for
+    `stall_s` seconds. No process outlives this call, whatever happens.
+    """
     processes: list[R] = []
     try:
         for share in shares:
-            processes.append(_started(share, start))
-        _watch(shares, processes, explain, explain_stall, stall_s, progress)
+            processes.append(_started(share, crew))
+        _watch(shares, processes, crew, stall_s, progress)
     except KeyboardInterrupt:
         return False
     finally:
-        end(processes)
+        crew.end(processes)
     return True
 
 
-def _started(share: Share, start: Callable[[Share], R]) -> R:
+def _started(share: Share, crew: Crew[R]) -> R:
     try:
-        return start(share)
+        return crew.start(share)
     except OSError as error:  # a full disk, or one from which no program may be started
         too_many = error.errno in (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM)
         hint = "run fewer processes: --jobs" if too_many else full_disk_hint(share.folder)
@@ -224,12 +214,7 @@ def _started(share: Share, start: Callable[[Share], R]) -> R:
 
 
 def _watch(
-    shares: Sequence[Share],
-    processes: Sequence[R],
-    explain: Explain,
-    explain_stall: ExplainStall[R],
-    stall_s: float,
-    progress: Progress | None,
+    shares: Sequence[Share], processes: Sequence[R], crew: Crew[R], stall_s: float, progress: Progress | None
 ) -> None:
     total = sum(share.samples for share in shares)
     seen = [(0, time.monotonic())] * len(shares)  # finished samples, and since when
@@ -239,7 +224,7 @@ def _watch(
         for index, (share, process) in enumerate(zip(shares, processes, strict=True)):
             code = process.poll()
             if code:
-                raise explain(share, code)
+                raise _of_transport(share, code) or crew.explain(share, code)
             if code is None:
                 running = True
                 _demand_few_words(share)
@@ -247,7 +232,7 @@ def _watch(
                 if share.finished > finished:
                     seen[index] = (share.finished, time.monotonic())
                 elif time.monotonic() - since > stall_s:
-                    raise explain_stall(share, process, stall_s)
+                    raise crew.explain_stall(share, process, stall_s)
         now = time.monotonic()
         if progress and (not running or now - reported >= _PROGRESS_S):
             progress(sum(share.finished for share in shares), total)
@@ -282,8 +267,8 @@ def read_stack_bytes(share: Share) -> int:
     return stack_bytes
 
 
-def explain_exit_code(share: Share, code: int) -> EngineError | None:
-    """The error that a transport ended with, or None when `code` is none of its own."""
+def _of_transport(share: Share, code: int) -> EngineError | None:
+    """The error that one ended with, or None when `code` is none of its own."""
     if code not in _MEANINGS:
         return None
     hint = full_disk_hint(share.folder) or "is the folder writable, and does nobody else write there?"

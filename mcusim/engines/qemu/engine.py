@@ -36,7 +36,7 @@ class _Qemu:
             return profile_foreign(job)
         replay = replay_options(machine_of(job)[0]) if job.profile and job.replay else ()
         process = prepare(job, PROFILER if job.profile else "count", replay)
-        ran = sharing.run_job(job, self.jobs, process.start, process.explain, process.explain_stall)
+        ran = sharing.run_job(job, self.jobs, process)
         execution = _collect(ran, job, process)
         sharing.clear(ran.shares)
         return execution

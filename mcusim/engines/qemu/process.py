@@ -10,6 +10,7 @@ import subprocess
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from mcusim.boards.board import Board, MemoryMap, QemuMachine
 from mcusim.cores import core_of
@@ -34,7 +35,7 @@ FAULT_STATUS, FAULT_STATUS_WORDS = 0xE000ED28, 5  # CFSR, HFSR, DFSR, MMFAR, BFA
 
 
 @dataclass(frozen=True)
-class QemuProcess:
+class QemuProcess(sharing.Processes):
     """How the processes of a run are started, and why one ended. All but the share is the same for each."""
 
     qemu: str
@@ -77,7 +78,7 @@ class QemuProcess:
         if "unsupported machine type" in share.last_words:
             told = f"machine of [qemu] in the board file is {self.machine!r}: qemu-system-arm -M help lists all"
         hint = full_disk_hint(share.folder) or told
-        return sharing.explain_exit_code(share, code) or EngineError(what, where=where, hint=hint)
+        return EngineError(what, where=where, hint=hint)
 
     def _explain_fault(self, share: Share) -> EngineError:
         record = share.read("fault.bin")
@@ -155,8 +156,7 @@ def replay_options(board: Board) -> tuple[str, ...]:
     return tuple(f"{name}={value}" for name, value in memory_options(board, memory_map(board)))
 
 
-@dataclass(frozen=True)
-class Summary:
+class Summary(NamedTuple):
     """What a plugin says at its end: executed instructions of the whole run, and whether QEMU was confined."""
 
     instructions: int

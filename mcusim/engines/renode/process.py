@@ -9,7 +9,6 @@ import re
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from mcusim.boards.board import MemoryMap
@@ -75,8 +74,7 @@ class RenodeProcess:
 
         Raises EngineError when one ends otherwise than with all done, or says nothing for `stall_s` seconds.
         """
-        reasons, end = (self.explain, self.explain_stall), partial(turns.end, self.workers)
-        complete = sharing.watch_shares(shares, self.start, *reasons, end, stall_s=stall_s, progress=progress)
+        complete = sharing.run_shares(shares, self, stall_s=stall_s, progress=progress)
         return [self._result(share) for share in shares] if complete else None
 
     def _result(self, share: Share) -> Outcome:
@@ -92,6 +90,9 @@ class RenodeProcess:
         (own / "job.txt").write_text(self.job(share, own / "share"), encoding="utf-8")
         (own / "job.resc").write_text("\n".join(self.script(own)) + "\n", encoding="utf-8")
         return turns.begin(self.workers, self.workers.take(self.installation), share, own / "job.resc")
+
+    def end(self, all_turns: Sequence[Turn]) -> None:
+        turns.end(self.workers, all_turns)
 
     def job(self, share: Share, folder: Path) -> str:
         symbols = self.image.symbols

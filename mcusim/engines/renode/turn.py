@@ -30,7 +30,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Turn:
-    """To `watch_shares` it is what a process is."""
+    """To `run_shares` it is what a process is."""
 
     worker: Worker
     share: Share

@@ -17,9 +17,16 @@ from typing import Any
 
 from mcusim.boards.board import Board
 from mcusim.engines import shares as sharing
-from mcusim.engines.counts import Counts, read_counts
 from mcusim.engines.engine import Execution, Job, Ready
-from mcusim.engines.foreign import LARGEST_FILE_BYTES, LOG, NONCE, demand_few_words, execution_of, glimpses
+from mcusim.engines.foreign import (
+    LARGEST_FILE_BYTES,
+    LOG,
+    NONCE,
+    demand_few_words,
+    demanded_counts,
+    execution_of,
+    glimpses,
+)
 from mcusim.engines.glimpse import look
 from mcusim.engines.linked import board_of, check_linked_for
 from mcusim.engines.memory_options import memory_options
@@ -57,8 +64,7 @@ class _Unicorn:
             return _foreign(job, board)
         check_linked_for(job, board, FACTS, mailbox=False)
         sharing.check_sizes(job)
-        process = _Process(job, board)
-        ran = sharing.run_job(job, self.jobs, process.start, process.explain, process.explain_stall)
+        ran = sharing.run_job(job, self.jobs, _Processes(job, board))
         execution = _collect(ran, job)
         sharing.clear(ran.shares)
         return execution
@@ -80,7 +86,7 @@ def _collect(ran: Ran, job: Job) -> Execution:
 
 
 @dataclass(frozen=True)
-class _Process:
+class _Processes(sharing.Processes):
     """What every process of a job is started with, and what one says when it ends badly."""
 
     job: Job
@@ -90,9 +96,6 @@ class _Process:
         return start_worker(self.job, self.board, share.folder, share.nonce)
 
     def explain(self, share: Share, code: int) -> EngineError:
-        known = sharing.explain_exit_code(share, code)
-        if known:
-            return known
         said = share.last_words if code > 0 else f"killed by signal {-code}"
         what = f"the firmware failed in sample {share.first + share.finished}: {said}"
         return EngineError(what, where=str(share.folder), hint="engine qemu tells more of a fault, and has an MPU")
@@ -158,7 +161,7 @@ def _foreign(job: Job, board: Board) -> Execution:
         stop([process])
     if process.returncode:
         raise _ended_badly(job, process.returncode)
-    return execution_of(_counted(job), began, FACTS, version(), _notes(job.folder))
+    return execution_of(demanded_counts(job), began, FACTS, version(), _notes(job.folder))
 
 
 def _watch(process: subprocess.Popen[bytes], job: Job) -> None:
@@ -185,15 +188,6 @@ def _ended_badly(job: Job, code: int) -> EngineError:
     what = f"the firmware ended with a fault: {said.removeprefix('fault: ')}" if code == sharing.FAULT else said
     hint = f"it was in {_place(job, job.folder)}; engine qemu tells more of a fault"
     return EngineError(what, where=str(job.image.elf), hint=hint)
-
-
-def _counted(job: Job) -> Counts:
-    counts = read_counts([job.folder])
-    if not counts.samples:
-        name = Places(job.image.elf).name(job.image.entry)
-        what = f"{name} was never called, it ended in {_place(job, job.folder)}"
-        raise EngineError(what, where=str(job.image.elf), hint="name another function with --from")
-    return counts
 
 
 def _notes(folder: Path) -> tuple[str, ...]:

@@ -108,7 +108,7 @@ def counts_with(option: str, firmware: Firmware, board: Board, folder: Path) -> 
     job = Job(firmware.image, records(samples(2)), folder, board)
     process = prepare(job, "profile", (option, *replay_options(board)))
     laid_out = shares.lay_out(job.samples, firmware.image.output_bytes, folder, 1)
-    assert shares.run_shares(laid_out, process.start, process.explain, process.explain_stall, stall_s=60, progress=None)
+    assert shares.run_shares(laid_out, process, stall_s=60, progress=None)
     progress = (laid_out[0].folder / "progress.bin").read_bytes()
     return read_counts([laid_out[0].folder]), struct.unpack_from("<2Q3I", progress)[4]
 

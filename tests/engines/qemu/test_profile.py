@@ -65,9 +65,7 @@ def test_counts_equal_a_callback_for_each_instruction(
     job = Job(firmware.image, records(inputs), tmp_path, nucleo)
     process = prepare(job, "profile", ("oracle=on",))
     all_shares = shares.lay_out(job.samples, firmware.image.output_bytes, tmp_path, 1)
-    assert shares.run_shares(
-        all_shares, process.start, process.explain, process.explain_stall, stall_s=60, progress=None
-    )
+    assert shares.run_shares(all_shares, process, stall_s=60, progress=None)
     counts = read_counts([share.folder for share in all_shares])
     oracle = read_summary(all_shares[0], complete=True).instructions
     assert int(counts.instructions().sum()) == oracle > 0

@@ -46,6 +46,6 @@ def _priced(firmware: Firmware, board: Board, folder: Path, replay: bool, jobs: 
     job = Job(firmware.image, records(samples(4)), folder, board)
     process = prepare(job, "profile", replay_options(board) if replay else ())
     laid_out = shares.lay_out(job.samples, firmware.image.output_bytes, folder, jobs)
-    assert shares.run_shares(laid_out, process.start, process.explain, process.explain_stall, stall_s=60, progress=None)
+    assert shares.run_shares(laid_out, process, stall_s=60, progress=None)
     recorded = record(read_counts([share.folder for share in laid_out]), firmware.image.elf, board.name)
     return price_recording(recorded, board.chip, board.clock_hz, core_of(board.chip).TIMING)
