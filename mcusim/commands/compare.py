@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mcusim.commands import options
-from mcusim.commands.streams import say
-from mcusim.commands.written import print_those, summarize, write
+from mcusim.commands.written import tell
 from mcusim.comparison import FORMATS, render
 
 if TYPE_CHECKING:
@@ -40,13 +39,7 @@ def compare(base: Path, head: Path, rises: tuple[str, ...], drops: tuple[str, ..
     from mcusim.comparison.to_console import show
 
     found = comparing.compare(base, head, _limits(rises, "lower") | _limits(drops, "higher"))
-    told = partial(render, found)
-    written = write(files, told)
-    summarize(partial(told, "markdown"), "the file of --json")
-    show(found, output())
-    for line in written:
-        say(line)
-    print_those(files, told)
+    tell(files, partial(render, found), lambda: show(found, output()), rest="the file of --json")
     return found.exit_code
 
 

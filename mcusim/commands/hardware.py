@@ -28,16 +28,14 @@ def list_(hardware: Path | None) -> None:
     """The boards of the map."""
     from mcusim.engines.hardware.attached import default_map, read_map
 
-    rows = [_listed(board) for board in read_map(hardware)]
+    rows = [
+        (one.id, one.type, _place(one), one.server or "-", str(one.baud), one.meter.kind if one.meter else "-")
+        for one in read_map(hardware)
+    ]
     if rows:
         print_table(("id", "type", "where", "server", "baud", "meter"), rows)
     else:
         say(f"no boards in {hardware or default_map()}: mcusim hardware add ID TYPE")
-
-
-def _listed(board: Attached) -> tuple[str, ...]:
-    meter = board.meter.kind if board.meter else "-"
-    return board.id, board.type, _place(board), board.server or "-", str(board.baud), meter
 
 
 def _place(board: Attached) -> str:

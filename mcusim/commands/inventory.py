@@ -10,6 +10,7 @@ import click
 
 from mcusim.commands import options
 from mcusim.commands.streams import say
+from mcusim.commands.written import write_json
 
 if TYPE_CHECKING:
     from mcusim.models.listing import Listing
@@ -56,12 +57,8 @@ def layers(chosen: str | None, to_json: Path | None) -> None:
             _print_listing(listing)
         say("")
     if to_json:
-        import json
-
-        from mcusim.system.files import write_text
-
-        told = {name: {one.what: _rows(one) for one in known[name].listings()} for name in known}
-        write_text(to_json, json.dumps({"format": 1, "layers": told}, indent=2) + "\n")
+        told = {name: {listing.what: _rows(listing) for listing in one.listings()} for name, one in known.items()}
+        write_json(to_json, layers=told)
 
 
 def _print_listing(listing: Listing) -> None:

@@ -13,6 +13,7 @@ from mcusim.commands import options
 from mcusim.commands.inventory import print_table
 from mcusim.commands.session import Session
 from mcusim.commands.streams import say
+from mcusim.commands.written import write_json
 from mcusim.system.names import printable, shortened
 
 if TYPE_CHECKING:
@@ -46,11 +47,7 @@ def kernels(
         return
     told = _of_experiment(session, experiment, out, every, **choices)
     if to_json:
-        import json
-
-        from mcusim.system.files import write_text
-
-        write_text(to_json, json.dumps({"format": 1, "cases": told}, indent=2) + "\n")
+        write_json(to_json, cases=told)
 
 
 def _of_experiment(session: Session, path: Path, out: Path | None, every: bool, **choices: Any) -> list[dict[str, Any]]:
@@ -107,7 +104,7 @@ def _sums(offers: Offers, clock_hz: int | None) -> list[str]:
 def _say_offer(offer: Offer) -> None:
     mark = "* " if offer.chosen else "  "
     if not offer.fits:
-        _say_wrapped(f"  {offer.kernel}: {offer.why}", indent="    ")
+        _say_wrapped(f"  {offer.kernel}: {offer.why}")
         return
     per_mac = f"{offer.cycles / offer.macs:.3f}" if offer.macs else ""
     sizes = (offer.code_bytes, offer.weights_bytes, offer.scratch_bytes)
@@ -119,11 +116,11 @@ def _say_row(mark: str, cells: Sequence[str]) -> None:
     say(f"{mark}{cells[0].ljust(KERNEL)}{''.join(numbers)}")
 
 
-def _say_wrapped(text: str, indent: str = "    ") -> None:
+def _say_wrapped(text: str) -> None:
     import textwrap
 
     start = text[: len(text) - len(text.lstrip(" "))]
-    for line in textwrap.wrap(printable(text), WIDTH, initial_indent=start, subsequent_indent=indent):
+    for line in textwrap.wrap(printable(text), WIDTH, initial_indent=start, subsequent_indent="    "):
         say(line)
 
 

@@ -9,8 +9,7 @@ import click
 
 from mcusim.commands import options
 from mcusim.commands.session import Session
-from mcusim.commands.streams import say
-from mcusim.commands.written import print_those, summarize, write
+from mcusim.commands.written import tell
 from mcusim.reports import demand, render
 from mcusim.system.files import forget
 
@@ -37,10 +36,5 @@ def merge(session: Session, /, shards: tuple[Path, ...], out: Path, **files: Pat
     session.out = out
     report = merged(shards, out)
     told = partial(render, report, folder=out)
-    written = write(files, told)
-    summarize(partial(told, "markdown"), REPORT)
-    show(report, output())
-    for line in (f"report: {out / REPORT}", *written):
-        say(line)
-    print_those(files, told)
+    tell(files, told, lambda: show(report, output()), f"report: {out / REPORT}", rest=REPORT)
     return report.exit_code

@@ -8,8 +8,7 @@ from pathlib import Path
 import click
 
 from mcusim.commands import options
-from mcusim.commands.streams import say
-from mcusim.commands.written import print_those, write
+from mcusim.commands.written import tell
 from mcusim.reports import render
 
 
@@ -28,10 +27,5 @@ def report(run: Path, to_console: bool, **files: Path | None) -> None:
 
     file = run / REPORT if run.is_dir() else run
     loaded = Report.read(file)
-    told = partial(render, loaded, folder=file.parent)
-    written = write(files, told)
-    if to_console or not any(files.values()):
-        show(loaded, output())
-    for line in written:
-        say(line)
-    print_those(files, told)
+    shown = partial(show, loaded, output()) if to_console or not any(files.values()) else None
+    tell(files, partial(render, loaded, folder=file.parent), shown)

@@ -13,8 +13,6 @@ from mcusim.commands.session import Session
 from mcusim.commands.streams import say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from mcusim.reproduce.run import Reproduction
     from mcusim.reproduce.study import Study
 
@@ -35,23 +33,29 @@ def reproduce(session: Session, /, paper: str, out: Path | None, **choices: Any)
     --out has the report of a run, and of all a page with the paper's figures and tables, and a CSV file. The same
     command with the same --out goes on where it was interrupted.
     """
-    from mcusim.commands.terminal import output
+    from mcusim.commands.terminal import Terminal, output
     from mcusim.reports.html.page import demand
+    from mcusim.reproduce import to_csv, to_html
+    from mcusim.reproduce.run import reproductions
     from mcusim.reproduce.to_console import show
+    from mcusim.system.files import write_text
 
     study = _study(paper)
     demand()
     session.out = out or Path("build") / study.name
     session.report = f"{study.name}.csv"
     last: deque[Reproduction] = deque(maxlen=1)
+    parts = study.chosen(choices.pop("datasets"))
     try:
-        last.extend(_reproduced(study, session, **choices))
+        last.extend(reproductions(study, parts, session.out, Terminal(session), **choices))
     finally:
         session.close()
         for found in (one for one in last if one.ran):
             show(found, output())
-            for path in _written(found, session.out):
-                say(f"{path.suffix[1:]}: {path}")
+            for suffix, text in (("csv", to_csv.render(found)), ("html", to_html.render(found))):
+                path = session.out / f"{study.name}.{suffix}"
+                write_text(path, text)
+                say(f"{suffix}: {path}")
     return last[0].exit_code
 
 
@@ -63,26 +67,3 @@ def _study(name: str) -> Study:
         hint = suggestion(name, STUDIES)
         raise ConfigurationError(f"no experiments of a paper {name!r} come with mcusim", where="PAPER", hint=hint)
     return STUDIES[name]
-
-
-def _reproduced(
-    study: Study, session: Session, *, datasets: tuple[str, ...], quick: bool, train: bool, jobs: int | None
-) -> Iterator[Reproduction]:
-    from mcusim.commands.terminal import Terminal
-    from mcusim.reproduce.run import reproductions
-
-    assert session.out is not None
-    parts = study.chosen(datasets)
-    yield from reproductions(study, parts, session.out, Terminal(session), quick=quick, train=train, jobs=jobs)
-
-
-def _written(found: Reproduction, out: Path) -> Iterator[Path]:
-    from mcusim.reproduce import to_csv, to_html
-    from mcusim.system.files import write_text
-
-    for path, text in (
-        (out / f"{found.study.name}.csv", to_csv.render(found)),
-        (out / f"{found.study.name}.html", to_html.render(found)),
-    ):
-        write_text(path, text)
-        yield path

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -30,11 +32,31 @@ def write(files: Files, render: Render) -> list[str]:
     return told
 
 
+def tell(files: Files, render: Render, show: Callable[[], None] | None, *before: str, rest: str = "") -> None:
+    """Formats that have a file are written, then people are shown the rest; what is for standard output comes last.
+
+    `rest`: as of `summarize`, where the job's page has it, too.
+    """
+    written = write(files, render)
+    if rest:
+        summarize(lambda: render("markdown"), rest)
+    if show:
+        show()
+    for line in (*before, *written):
+        say(line)
+    print_those(files, render)
+
+
 def print_those(files: Files, render: Render) -> None:
     """The formats that are for standard output."""
     for name, path in files.items():
         if path and _is_output(path):
             click.echo(render(name))
+
+
+def write_json(path: Path, **told: Any) -> None:
+    """All that a command tells people, for programs."""
+    write_text(path, json.dumps({"format": 1, **told}, indent=2) + "\n")
 
 
 def _is_output(path: Path) -> bool:
