@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -113,18 +113,17 @@ class Call:
         return found * rank if len(found) == 1 else found
 
     def whole(self, name: str, default: int = 0) -> int:
-        value = self.get(name)
-        value = default if value is None else value
-        if type(value) is not int:
-            raise self.refused(f"has {name} = {value!r:.40}", EXPORT)
-        return value
+        return int(self._number(name, default, (int,)))
 
     def real(self, name: str, default: float) -> float:
+        return float(self._number(name, default, (int, float)))
+
+    def _number(self, name: str, default: float, types: tuple[type, ...]) -> Any:
         value = self.get(name)
         value = default if value is None else value
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
+        if type(value) not in types:
             raise self.refused(f"has {name} = {value!r:.40}", EXPORT)
-        return float(value)
+        return value
 
     def flag(self, name: str, *, default: bool = False) -> bool:
         value = self.get(name)
@@ -145,13 +144,9 @@ class Call:
         self._append(kind, inputs, names, attributes)
         return name
 
-    def end(self, kind: str, *inputs: str | None, **attributes: Any) -> None:
-        """The node that gives the outputs."""
-        self._append(kind, inputs, self.outputs, attributes)
-
-    def outputs_named(self, outputs: tuple[str, ...], kind: str, *inputs: str | None, **attributes: Any) -> None:
-        """A node that gives some of the outputs."""
-        self._append(kind, inputs, outputs, attributes)
+    def end(self, kind: str, *inputs: str | None, gives: Any = "", **attributes: Any) -> None:
+        """The node that gives the outputs, or one that gives one of them."""
+        self._append(kind, inputs, (gives,) if gives else self.outputs, attributes)
 
     def _append(self, kind: str, inputs: Sequence[str | None], outputs: tuple[str, ...], own: dict[str, Any]) -> None:
         given = tuple(one or "" for one in inputs)
@@ -177,3 +172,4 @@ class Call:
 
 
 FIXED = "export it with fixed axes, but for the batch"
+Translate = Callable[[Call], None]

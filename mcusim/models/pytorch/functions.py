@@ -1,11 +1,9 @@
 """Functions of each number, and arithmetic of PyTorch -> nodes of ONNX."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 
-from mcusim.models.pytorch.call import Call
-
-Translate = Callable[[Call], None]
+from mcusim.models.pytorch.call import Call, Translate
 
 
 def _plain(kind: str, call: Call) -> None:
@@ -39,8 +37,9 @@ def _prelu(call: Call) -> None:
     call.end("PRelu", call.x, call.constant(slopes.reshape(-1, *(1,) * rank)))
 
 
-def _softmax(call: Call) -> None:
-    call.end("Softmax", call.x, axis=call.whole("dim", -1))
+def _along(kind: str, call: Call) -> None:
+    """An axis."""
+    call.end(kind, call.x, axis=call.whole("dim", -1))
 
 
 def _binary(kind: str, call: Call) -> None:
@@ -70,15 +69,6 @@ def _same(call: Call) -> None:
     call.end("Identity", call.x)
 
 
-def _log_softmax(call: Call) -> None:
-    call.end("LogSoftmax", call.x, axis=call.whole("dim", -1))
-
-
-def _largest(call: Call) -> None:
-    """At the end of a model, where it is left out: of other kinds there is no kernel."""
-    call.end("ArgMax", call.x, axis=call.whole("dim", -1))
-
-
 REALS = (6, 7, 8, 13)  # types: half, float, double, bfloat16
 PLAIN = {
     **{"abs": "Abs", "exp": "Exp", "hardswish": "HardSwish", "mish": "Mish", "neg": "Neg", "relu": "Relu"},
@@ -102,7 +92,8 @@ TRANSLATORS: Mapping[str, Translate] = {
     "aten.pow": lambda call: call.end("Pow", call.x, call.constant(call.real("exponent", 1.0))),
     "aten.square": lambda call: call.end("Mul", call.x, call.x),
     "aten.rsub": _reversed,
-    **dict.fromkeys(("aten.softmax", "aten._softmax"), _softmax),
-    **dict.fromkeys(("aten.log_softmax", "aten._log_softmax"), _log_softmax),
-    "aten.argmax": _largest,
+    **dict.fromkeys(("aten.softmax", "aten._softmax"), partial(_along, "Softmax")),
+    **dict.fromkeys(("aten.log_softmax", "aten._log_softmax"), partial(_along, "LogSoftmax")),
+    # At the end of a model, where it is left out: elsewhere there is no kernel.
+    "aten.argmax": partial(_along, "ArgMax"),
 }

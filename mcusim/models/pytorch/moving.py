@@ -1,13 +1,12 @@
 """What only moves numbers in PyTorch -> nodes of ONNX."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
-from mcusim.models.pytorch.call import EXPORT, Call
+from mcusim.models.pytorch.call import EXPORT, Call, Translate
 
-Translate = Callable[[Call], None]
 FAR_END = 2**62  # of slices that go on to the end
 
 
@@ -82,7 +81,7 @@ def _unbound(call: Call) -> None:
     """Each place of an axis, without it."""
     axis = _axis(call, "dim", len(call.shape))
     for place, output in enumerate(call.outputs):
-        call.outputs_named((output,), "Gather", call.x, call.constant(place, np.int64), axis=axis)
+        call.end("Gather", call.x, call.constant(place, np.int64), gives=output, axis=axis)
 
 
 def _moved(call: Call) -> None:

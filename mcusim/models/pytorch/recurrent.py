@@ -42,9 +42,9 @@ def _recurrent(kind: Kind, call: Call) -> None:
         x, end = _layer(kind, call, x, [own[way * per_way : (way + 1) * per_way] for way in range(ways)])
         ends.append(end)
     sequence, *others = call.outputs
-    call.outputs_named((sequence,), "Transpose", x, perm=[1, 0, 2] if batch_first else [0, 1, 2])
+    call.end("Transpose", x, gives=sequence, perm=[1, 0, 2] if batch_first else [0, 1, 2])
     if others:
-        call.outputs_named((others[0],), "Concat", *ends, axis=0)
+        call.end("Concat", *ends, gives=others[0], axis=0)
 
 
 def _layer(kind: Kind, call: Call, x: str, ways: Sequence[Sequence[str]]) -> tuple[str, str]:

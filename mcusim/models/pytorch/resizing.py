@@ -1,14 +1,12 @@
 """Planes of another size in PyTorch -> nodes of ONNX: adaptive pooling, and what is between pixels."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
 
-from mcusim.models.pytorch.call import Call
+from mcusim.models.pytorch.call import Call, Translate
 from mcusim.system.arrays import Array
-
-Translate = Callable[[Call], None]
 
 
 def _adaptive(kind: str, rank: int, call: Call) -> None:

@@ -1,12 +1,10 @@
 """Convolutions, linear layers, poolings and normalizations of PyTorch -> nodes of ONNX."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 
-from mcusim.models.pytorch.call import EXPORT, Call
-
-Translate = Callable[[Call], None]
+from mcusim.models.pytorch.call import EXPORT, Call, Translate
 
 
 def _pads(call: Call, rank: int) -> list[int]:
