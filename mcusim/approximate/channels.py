@@ -11,11 +11,9 @@ import numpy as np
 
 from mcusim.approximate.approximation import Compensation, Reduced, Wanted, in_pairs, listed, together
 from mcusim.approximate.moments import moments_of, refitted, upstream, why_no_moments, with_means
-from mcusim.approximate.paths import Path, Reader, can_start, each_wanted, only, path_of, places, replaced
+from mcusim.approximate.paths import Path, Reader, can_start, each_wanted, only, path_of, places, reader_of, replaced
 from mcusim.approximate.significance import order, reading_of
 from mcusim.graph import Graph, Layer, Skipped
-from mcusim.layers import Convolution, Dense
-from mcusim.layers.weighted_sum import WeightedSum
 from mcusim.system.arrays import Array
 
 NAME = "channels"
@@ -64,20 +62,11 @@ def _without(made: Reduced, path: Path, count: int, wanted: Wanted) -> Reduced:
     graph = only(made.graph, path, kept)
     new = {}
     for name in path.readers:
-        reader = graph[name]
-        assert isinstance(reader, (Convolution, Dense))
-        chosen = places(kept, path.channels, inputs_of(made.graph, name))
-        new[name] = compensated(made, reader, chosen, wanted.compensation)
+        chosen = places(kept, path.channels, reader_of(made.graph, name).summands)
+        new[name] = compensated(made, reader_of(graph, name), chosen, wanted.compensation)
     skipped = [Skipped(NAME, name, count, path.channels) for name in path.starts]
     own_kept = {**made.kept, **{name: made.filters_of(name)[kept] for name in path.starts}}
     return replace(made, graph=replaced(graph, new), kept=own_kept, skipped=together(made.skipped, *skipped))
-
-
-def inputs_of(graph: Graph, name: str) -> int:
-    """How many a sum of that layer has."""
-    layer = graph[name]
-    assert isinstance(layer, WeightedSum)
-    return int(layer.kernel[0].size)
 
 
 def compensated(made: Reduced, reader: Reader, chosen: Array, how: Compensation) -> Reader:

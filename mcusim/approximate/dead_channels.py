@@ -10,9 +10,9 @@ from functools import partial
 import numpy as np
 
 from mcusim.approximate.approximation import Reduced, Wanted, in_pairs, listed, refuse, together
-from mcusim.approximate.paths import Path, Reader, can_start, only, path_of, places, replaced
+from mcusim.approximate.paths import Path, Reader, can_start, only, path_of, places, reader_of, replaced
 from mcusim.graph import Graph, Skipped
-from mcusim.layers import Convolution, Dense
+from mcusim.layers import Convolution
 from mcusim.system.arrays import Array
 
 NAME = "dead_channels"
@@ -74,11 +74,8 @@ def _dead(graph: Graph, path: Path, least: dict[str, Array], most: dict[str, Arr
 
 def _without(made: Reduced, path: Path, dead: Array, constants: dict[str, Array]) -> Reduced:
     kept = np.setdiff1d(np.arange(path.channels), dead)
-    new = {}
-    for name in path.readers:
-        reader = made.graph[name]
-        assert isinstance(reader, (Convolution, Dense))
-        new[name] = _folded(reader, path, dead, constants[reader.inputs[0]])
+    readers = [reader_of(made.graph, name) for name in path.readers]
+    new = {one.name: _folded(one, path, dead, constants[one.inputs[0]]) for one in readers}
     graph = only(replaced(made.graph, new), path, kept)
     skipped = Skipped(NAME, path.start, len(dead), path.channels)
     own = {**made.kept, path.start: made.filters_of(path.start)[kept]}

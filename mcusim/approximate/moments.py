@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from mcusim.approximate.approximation import Reduced
-from mcusim.approximate.paths import Reader
+from mcusim.approximate.paths import Reader, reader_of
 from mcusim.graph import Graph, Layer
 from mcusim.layers.weighted_sum import WeightedSum
 from mcusim.system.arrays import Array
@@ -62,13 +62,11 @@ class Pairs:
     """Inputs (positions, K) of a layer of a graph on its way, and what its sums should be, (positions, F)."""
 
     def __init__(self, made: Reduced, name: str) -> None:
-        here, there = made.graph[name], made.exact[name]
-        assert isinstance(here, WeightedSum) and isinstance(there, WeightedSum)
-        self.here, self._there, self._made = here, there, made
+        self.here, self._there, self._made = reader_of(made.graph, name), reader_of(made.exact, name), made
         self.filters = made.filters_of(name)
 
     def moments(self) -> Moments:
-        size, limited = self.here.kernel[0].size, self.here.activation.nonnegative
+        size, limited = self.here.summands, self.here.activation.nonnegative
         products, cross = np.zeros((size, size)), np.zeros((size, len(self.filters)))
         for x, y in self._parts:
             products += x.T @ x
@@ -98,7 +96,7 @@ class Pairs:
         made, here, there = self._made, self.here, self._there
         kernel = there.kernel[self.filters].reshape(len(self.filters), -1).T
         chunks = -(-len(made.samples) // SAMPLES_AT_ONCE)
-        most = min(MOST_POSITIONS, MOST_NUMBERS // here.kernel[0].size) // chunks + 1
+        most = min(MOST_POSITIONS, MOST_NUMBERS // here.summands) // chunks + 1
         found = []
         for start in range(0, len(made.samples), SAMPLES_AT_ONCE):
             real = _inputs(there, value_of(made, made.exact, there.inputs[0], start), most)
@@ -130,8 +128,8 @@ def _inputs(layer: WeightedSum, value: Array, most: int) -> Array:
 def why_no_moments(layer: Layer) -> str | None:
     """None for a layer whose sums have few enough inputs."""
     assert isinstance(layer, WeightedSum)
-    inputs = layer.kernel[0].size
-    return f"sums of {layer.name!r} have {inputs:,} inputs, more than {MOST_INPUTS:,}" if inputs > MOST_INPUTS else None
+    few = layer.summands <= MOST_INPUTS
+    return None if few else f"sums of {layer.name!r} have {layer.summands:,} inputs, more than {MOST_INPUTS:,}"
 
 
 def upstream(graph: Graph, name: str) -> Graph:

@@ -75,6 +75,12 @@ def _path_of(graph: Graph, start: Layer, tensors: set[str]) -> Path | str:
     return Path(start.name, start.shape[-1], tuple(one.name for one in passing), tuple(readers), tuple(added))
 
 
+def reader_of(graph: Graph, name: str) -> Reader:
+    layer = graph[name]
+    assert isinstance(layer, (layers.Convolution, layers.Dense))
+    return layer
+
+
 def can_start(layer: Layer) -> bool:
     """Does it have filters of its own, real ones, that can be left out?"""
     return _mixes(layer) and layer.numbers is None

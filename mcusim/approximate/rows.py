@@ -13,9 +13,9 @@ import numpy as np
 
 from mcusim import layers
 from mcusim.approximate.approximation import TOGETHER, Reduced, Wanted, listed
-from mcusim.approximate.channels import compensated, inputs_of
+from mcusim.approximate.channels import compensated
 from mcusim.approximate.moments import SAMPLES_AT_ONCE, upstream, value_of, why_no_moments
-from mcusim.approximate.paths import Path, can_start, each_wanted, only, path_of
+from mcusim.approximate.paths import Path, can_start, each_wanted, only, path_of, reader_of
 from mcusim.approximate.significance import read_by
 from mcusim.graph import Graph, Layer, Skipped, samples_at_once
 from mcusim.layers.planes import NO_PADDING, Padding, plane, reach
@@ -111,17 +111,13 @@ def _parts(made: Reduced, pool: layers.MaxPooling, path: Path, count: int, wante
     filters = made.filters_of(path.start)[np.concatenate([others, some])]
     now = replace(made, graph=_in_parts(graph, split), kept={**made.kept, path.start: filters})
     passing = {name: (graph[name],) for name in path.passing}
-    return {**passing, **split, **{name: (_reader_fitted(now, name, wanted),) for name in path.readers}}, filters
+    readers = [reader_of(now.graph, name) for name in path.readers]
+    fitting = {one.name: (compensated(now, one, np.arange(one.summands), wanted.compensation),) for one in readers}
+    return {**passing, **split, **fitting}, filters
 
 
 def _in_parts(graph: Graph, parts: Parts) -> Graph:
     return replace(graph, layers=tuple(new for old in graph for new in parts.get(old.name, (old,))))
-
-
-def _reader_fitted(made: Reduced, name: str, wanted: Wanted) -> Layer:
-    reader = made.graph[name]
-    assert isinstance(reader, (layers.Convolution, layers.Dense))
-    return compensated(made, reader, np.arange(inputs_of(made.graph, name)), wanted.compensation)
 
 
 def _split(graph: Graph, whole: layers.Convolution, pool: layers.MaxPooling, fitted: layers.Convolution) -> Parts:

@@ -16,9 +16,8 @@ import numpy as np
 
 from mcusim.approximate.approximation import Significance, Wanted
 from mcusim.approximate.moments import Moments
-from mcusim.approximate.paths import Path, path_of, places
+from mcusim.approximate.paths import Path, path_of, places, reader_of
 from mcusim.graph import Graph
-from mcusim.layers.weighted_sum import WeightedSum
 from mcusim.system.arrays import Array
 
 
@@ -32,26 +31,18 @@ class Reading:
 
 
 def reading_of(graph: Graph, name: str, moments: Moments) -> Reading:
-    layer = graph[name]
-    assert isinstance(layer, WeightedSum)
+    layer = reader_of(graph, name)
     weights = layer.kernel.reshape(len(layer.kernel), -1).T.astype(np.float64)
-    return Reading(weights, moments, moments.active * worth_of(graph, name))
-
-
-def worth_of(graph: Graph, name: str) -> Array:
-    """Of each channel of a layer: squares of the weights that read it; 1 where they are not known."""
-    path = path_of(graph, graph[name])
-    channels = graph[name].shape[-1]
-    return np.ones(channels) if isinstance(path, str) else read_by(graph, path)
+    path = path_of(graph, layer)
+    worth = np.ones(layer.shape[-1]) if isinstance(path, str) else read_by(graph, path)  # 1 where it is not known
+    return Reading(weights, moments, moments.active * worth)
 
 
 def read_by(graph: Graph, path: Path) -> Array:
     """Squares of the weights that read each channel."""
     found = np.zeros(path.channels)
     for name in path.readers:
-        reader = graph[name]
-        assert isinstance(reader, WeightedSum)
-        found += (reader.kernel.astype(np.float64) ** 2).reshape(-1, path.channels).sum(axis=0)
+        found += (reader_of(graph, name).kernel.astype(np.float64) ** 2).reshape(-1, path.channels).sum(axis=0)
     return found
 
 

@@ -50,6 +50,11 @@ class WeightedSum(Layer):
     def weight_bytes(self) -> int:
         return self.kernel.dtype.itemsize
 
+    @property
+    def summands(self) -> int:
+        """Inputs of a sum."""
+        return int(self.kernel[0].size)
+
     def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
         return self.activation.nonnegative
 
