@@ -14,6 +14,6 @@ def hertz(text: str) -> int | None:
     match = _CLOCK.fullmatch(text.strip())
     try:
         found = round(float(match[1]) * _HERTZ[match[2].lower()]) if match else 0
-    except (ValueError, OverflowError):
+    except ValueError:  # 1.2.3
         found = 0
     return found if LOWEST_HZ <= found < HIGHEST_HZ else None

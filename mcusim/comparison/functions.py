@@ -11,9 +11,8 @@ _SAME_CYCLES = 1e-6
 
 
 def function_changes(pair: Pair) -> tuple[FunctionChange, ...]:
-    """The largest first; none where a recording is not there, or cannot be priced here."""
-    if pair.one is None or pair.other is None:
-        return ()
+    """Of a pair whose cycles differ. The largest first; none where a recording is not there, or cannot be priced."""
+    assert pair.one is not None and pair.other is not None
     before, after = _priced(pair.one), _priced(pair.other)
     if before is None or after is None:
         return ()

@@ -85,15 +85,12 @@ def _from_npz(path: Path) -> Arrays:
 
 
 def _from_archive(path: Path) -> Arrays:
-    """The publisher wraps the archive of the authors in another one; either is taken."""
-    try:
-        with zipfile.ZipFile(path) as outer:
-            if INNER_ARCHIVE not in outer.namelist():
-                return _parsed(outer.read, str(path))
-            with zipfile.ZipFile(io.BytesIO(outer.read(INNER_ARCHIVE))) as inner:
-                return _parsed(inner.read, str(path))
-    except zipfile.BadZipFile:
-        raise DataError(f"{path.name!r} is no zip file", where=str(path), hint="delete it and run again") from None
+    """Of the checksum above. The publisher wraps the archive of the authors in another one; either is taken."""
+    with zipfile.ZipFile(path) as outer:
+        if INNER_ARCHIVE not in outer.namelist():
+            return _parsed(outer.read, str(path))
+        with zipfile.ZipFile(io.BytesIO(outer.read(INNER_ARCHIVE))) as inner:
+            return _parsed(inner.read, str(path))
 
 
 def _parsed(read: ReadFile, where: str) -> Arrays:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mcusim.system.cache import cache_folder, locked
-from mcusim.system.errors import DataError, McusimError, MissingToolError
+from mcusim.system.errors import DataError, McusimError
 from mcusim.system.progress import Progress
 
 if TYPE_CHECKING:
@@ -60,12 +60,9 @@ def _demand_file(path: Path) -> None:
 
 def _retrieve(url: str, sha256: str, name: str, folder: Path, downloader: _Resumable) -> str:
     """A damaged first half would damage the whole for ever, so a wrong checksum means once more from the beginning."""
+    import pooch
     import requests
 
-    try:
-        import pooch
-    except ImportError:
-        raise MissingToolError("downloading needs pooch", hint="pip install mcusim") from None
     pooch.get_logger().setLevel("ERROR")
     known = sha256 if ":" in sha256 else f"sha256:{sha256}"
     for is_last in (False, True):

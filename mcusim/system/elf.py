@@ -73,23 +73,21 @@ def read_elf(path: Path) -> ElfFile:
 
 
 def _symbols(elf: ELFFile) -> dict[str, Symbol]:
-    """Named symbols of allocated sections. Where a name occurs twice (two files), the global one is meant."""
+    """Named symbols of allocated sections. Where a name occurs twice (two files), the global one is meant, the last."""
     table = elf.get_section_by_name(".symtab")
-    found: dict[str, tuple[bool, Symbol]] = {}
+    found: dict[str, Symbol] = {}
     if not isinstance(table, SymbolTableSection):
         return {}
     for entry in table.iter_symbols():
         kind = _KINDS.get(entry["st_info"]["type"])
         if not entry.name or entry.name.startswith("$") or kind is None or not isinstance(entry["st_shndx"], int):
             continue
-        is_global = entry["st_info"]["bind"] == "STB_GLOBAL"
         address = int(entry["st_value"])
         if kind == "function" and elf["e_machine"] == "EM_ARM":
             address &= ~1
         section = elf.get_section(entry["st_shndx"]).name
-        if is_global or not found.get(entry.name, (False, None))[0]:
-            found[entry.name] = (is_global, Symbol(address, int(entry["st_size"]), kind, section))
-    return {name: symbol for name, (_, symbol) in sorted(found.items(), key=lambda item: item[1][1].address)}
+        found[entry.name] = Symbol(address, int(entry["st_size"]), kind, section)
+    return dict(sorted(found.items(), key=lambda item: item[1].address))
 
 
 def read_code(path: Path, sections: tuple[str, ...]) -> tuple[tuple[int, bytes], ...]:

@@ -65,7 +65,7 @@ def baseline(job: Job, artifact: str, member: str) -> bytes | None:
     """That file of the newest artefact of that name of the default branch; None when there is none yet.
 
     Raises ConfigurationError when the token may not read, MissingToolError when GitHub does not answer, DataError when
-    the artefact is damaged.
+    its answer or the artefact is damaged.
     """
     for found in _pages(job, "actions/artifacts", "artifacts", name=artifact):
         if _is_of_default_branch(job, found) and isinstance(found.get("id"), int):
@@ -106,8 +106,10 @@ def _pages(job: Job, path: str, key: str | None, **asked: str) -> Iterator[dict[
     """Entries of a list of the API, one page after the other."""
     for page in range(1, MOST_PAGES + 1):
         values = _json(_ask(job, "GET", path, params={**asked, "per_page": PAGE, "page": page}))
-        entries = values if key is None else _at(values, key)
-        found = entries if isinstance(entries, list) else []
+        found = values if key is None else _at(values, key)
+        if not isinstance(found, list):  # of a proxy, which would be told as an empty list
+            hint = "run the job again; see githubstatus.com"
+            raise DataError("GitHub's answer is no list", where=f"{job.repository}/{path}", hint=hint)
         yield from (entry for entry in found if isinstance(entry, dict))
         if len(found) < PAGE:
             return

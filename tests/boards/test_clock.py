@@ -21,6 +21,7 @@ from mcusim.boards.clock import hertz
         ("-48e6", None),
         ("1e99", None),
         ("fast", None),
+        ("1.2.3", None),
     ],
 )
 def test_hertz(text: str, found: int | None) -> None:

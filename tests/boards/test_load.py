@@ -168,6 +168,34 @@ def test_mistakes_are_explained(mistake: str, tmp_path: Path) -> None:
     assert caught.value.hint, "one thing to do"
 
 
+WHOLE = (PLATFORMS / "boards" / "nucleo_l452re_p.toml").read_text(encoding="utf-8")
+HIGH = "write = 0x0000_0100 }"
+
+# What is changed in the file of a board that has all there is, and words of the error.
+MISTAKES_OF_STEPS = {
+    "no platform": ('platform = "', 'platform = "no_', "no platform file 'no_nucleo_l452re_p.repl'"),
+    "a step of nothing": ("\nwrite = 0x0000_0702", "", "needs one of: write, clear and set, mask and equals"),
+    "a step of two things": ("equals = 0x0000_0002", "equals = 0x0000_0002\nset = 1", "needs one of: write"),
+    "a wait for ever": ("equals = 0x80", "equals = 0x180", "waits for bits that its mask does not have"),
+    "no wait": ("mask = 0x40, equals = 0x40", "write = 0x40", "console.idle is no wait"),
+    "half of receiving": ("data_in = 0x4000_4424\n", "", "only one of receive and data_in"),
+    "a rate twice": ("baud = 230400", "baud = 460800", "console.rates are not the rates of a console that receives"),
+    "not the first rate": ("baud = 115200", "baud = 57600", "115200 among them"),
+    "a pin that waits": (HIGH, "mask = 1, equals = 1 }", "energy_pin.high is a wait"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES_OF_STEPS)
+def test_mistakes_in_what_starts_a_board_are_explained(mistake: str, tmp_path: Path) -> None:
+    old, new, words = MISTAKES_OF_STEPS[mistake]
+    assert old in WHOLE
+    (tmp_path / "nucleo_l452re_p.repl").touch()
+    assert load_board(write(tmp_path, WHOLE)).energy_pin
+    with pytest.raises(ConfigurationError) as caught:
+        load_board(write(tmp_path, WHOLE.replace(old, new, 1)))
+    assert words in str(caught.value) and str(tmp_path) in str(caught.value.where) and caught.value.hint
+
+
 def test_suggestions_and_lines(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as caught:
         load_board(write(tmp_path, BOARD.replace("current_a", "curent_a")))
@@ -193,6 +221,18 @@ PERIPHERALS = """
 uart = { origin = 0x4000_0000, size_bytes = 1024, interrupts = [9] }
 """
 
+TIMING = """
+[timing]
+wait_states_up_to_hz = [16_000_000, 32_000_000]
+prefetch = true
+instruction_cache = { sets = 1, ways = 32, line_bytes = 32, granule_bytes = 8 }
+"""
+REGISTER = """
+[[registers]]
+address = 0x4002_1000
+follows = [[1, 0]]
+"""
+
 # What is added to the chip, what is changed there, and words of the error.
 CHIP_MISTAKES = {
     "an alias of nothing": (ALIAS, '"sram"', '"dram"', "alias of 'dram', which is no region of its own"),
@@ -208,6 +248,10 @@ CHIP_MISTAKES = {
         "96_000_000",
         "reset_hz (96000000) is more than core_hz_max",
     ),
+    "no wait states": (TIMING, "wait_states_up_to_hz = [16_000_000, 32_000_000]\n", "", "needs either wait_states or"),
+    "wait states by both": (TIMING, "prefetch", "wait_states = 1\nprefetch", "needs either wait_states or"),
+    "wait states turned round": (TIMING, "[16_000_000", "[64_000_000", "does not ascend"),
+    "a bit that follows two": (REGISTER, "[[1, 0]]", "[[1, 0, 2]]", "'follows' is no list of pairs"),
 }
 
 

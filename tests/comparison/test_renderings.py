@@ -18,7 +18,8 @@ from mcusim.comparison import FORMATS, render
 from mcusim.comparison.compare import compare_sides
 from mcusim.comparison.comparison import Comparison
 from mcusim.comparison.to_console import show
-from tests.comparison.comparing import compared, full, hostile, report, run, side, slower
+from mcusim.reports.report import Run
+from tests.comparison.comparing import bits, compared, full, hostile, report, run, side, slower
 from tests.reports.test_to_annotations import COMMAND
 
 ROOT = Path(__file__).parents[2]
@@ -97,6 +98,37 @@ def test_a_test_case_for_each_limit() -> None:
     [failure] = suite[0].iter("failure")
     assert suite[0].get("name") == "a, int8, nucleo_l452re_p: latency_ms 2%" and failure.get("type") == "latency_ms"
     assert "latency +3.02 %" in str(failure.get("message")) and "conv2" in str(failure.text)
+
+
+UNKNOWN = replace(run(), latency_ms=None)
+FASTER = replace(run().layers[0], cycles=1.4e6)
+
+
+@pytest.mark.parametrize(
+    ("base", "head", "told"),
+    [
+        (run(), UNKNOWN, ("latency was 41.7 ms: nobody knows it any more", "gone")),
+        (UNKNOWN, run(), ("latency is 41.7 ms: not known before", "new")),
+        (run(), replace(run(), layers=(FASTER, *run().layers[1:])), ("no figure changed, but layers did: conv1",)),
+        (run(right=bits(1, 2)), run(right=bits(1)), ("decisions: changed 0 right -> wrong, 1 wrong -> right, p = 1",)),
+        (run(), replace(run(), arena_bytes=1), ("also changed: arena_bytes",)),
+    ],
+    ids=["gone", "new", "layers", "better", "no column"],
+)
+def test_what_has_no_difference_or_no_row_is_told(base: Run, head: Run, told: tuple[str, ...]) -> None:
+    found = compared([base], [head], latency_ms="2%")
+    for width, text in [(1000, shown(found, 1000)), (40, shown(found, 40)), (0, render(found, "markdown"))]:
+        plain = " ".join(text.replace("\\", "").replace("&gt;", ">").split())
+        assert all(words in plain for words in told), width
+
+
+@pytest.mark.parametrize(("base", "head", "verdict"), [(UNKNOWN, run(), "not held"), (run(), UNKNOWN, "broken")])
+def test_a_limit_of_what_was_not_known_is_skipped(base: Run, head: Run, verdict: str) -> None:
+    """Nothing broke; a figure that is gone is another matter."""
+    found = compared([base], [head], latency_ms="2%")
+    [suite] = ElementTree.fromstring(render(found, "junit").encode())
+    assert [one.tag for one in suite[0]] == ["skipped" if verdict == "not held" else "failure"]
+    assert f">{verdict}<" in render(found, "html") and bool(found.broken) == (verdict == "broken")
 
 
 def test_the_first_time_head_is_shown_alone() -> None:

@@ -88,21 +88,38 @@ def test_publishers_zip_put_by_hand(files: Files, tmp_path: Path, monkeypatch: p
         uci_har.load()
 
 
+def save(folder: Path, **changes: object) -> None:
+    """The set as an .npz file, with these arrays in place of its own; None for none."""
+    parsed = uci_har.load()
+    arrays = {
+        "x_train": parsed.x_train,
+        "y_train": parsed.y_train.astype(np.int8),
+        "subject_train": parsed.groups_train,
+        "x_test": parsed.x_test,
+        "y_test": parsed.y_test,
+        **changes,
+    }
+    np.savez(folder / "uci_har.npz", **{name: one for name, one in arrays.items() if one is not None})  # type: ignore[arg-type]
+    (folder / "UCI HAR Dataset").rename(folder / "elsewhere")
+
+
 def test_npz(files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lay(tmp_path, files)
     monkeypatch.setenv("MCUSIM_DATA_DIR", str(tmp_path))
-    parsed = uci_har.load()
-    assert parsed.groups_train is not None
-    np.savez(
-        tmp_path / "uci_har.npz",
-        x_train=parsed.x_train,
-        y_train=parsed.y_train.astype(np.int8),
-        subject_train=parsed.groups_train,
-        x_test=parsed.x_test,
-        y_test=parsed.y_test,
-    )
-    (tmp_path / "UCI HAR Dataset").rename(tmp_path / "elsewhere")
+    save(tmp_path)
     assert_is_small_set()
+
+
+def test_npz_without_people_or_with_too_few(files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MCUSIM_DATA_DIR", str(tmp_path))
+    lay(tmp_path, files)
+    save(tmp_path, subject_train=np.ones(6))
+    with pytest.raises(DataError, match=r"'subject_train' has shape \(6,\)"):
+        uci_har.load()
+    (tmp_path / "elsewhere").rename(tmp_path / "UCI HAR Dataset")
+    (tmp_path / "uci_har.npz").unlink()
+    save(tmp_path, subject_train=None)
+    assert uci_har.load().groups_train is None
 
 
 def test_download(files: Files, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

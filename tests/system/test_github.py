@@ -75,8 +75,31 @@ def test_a_damaged_artefact_is_an_error(github: GitHub, archive: bytes) -> None:
 def test_what_unpacks_to_too_much(github: GitHub, monkeypatch: pytest.MonkeyPatch) -> None:
     github.add_artifact(packed(report_json=bytes(100_000)))
     monkeypatch.setattr(api, "LARGEST_FILE_BYTES", 10_000)
-    with pytest.raises(DataError, match="too large"):
+    with pytest.raises(DataError, match="of the artefact 'mcusim' is too large"):
         fetched()
+    github.add_artifact(bytes(20_000))
+    with pytest.raises(DataError, match="GitHub's answer is too large"):
+        fetched()
+
+
+@pytest.mark.parametrize(
+    "answer", [b"<html>log in</html>", {"message": "what?"}, ["artifacts"]], ids=["page", "other", "list"]
+)
+def test_an_answer_that_is_not_githubs_is_no_missing_baseline(
+    github: GitHub, answer: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As below: the gate would stand open."""
+    monkeypatch.setattr(github, "answer", lambda *_: (200, answer))
+    with pytest.raises(DataError, match="GitHub's answer is no list"):
+        fetched()
+
+
+def test_it_is_not_looked_for_for_ever(github: GitHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    github.add_artifact(packed(report_json=b"main"))
+    for _ in range(api.PAGE):
+        github.add_artifact(b"", "feature")
+    monkeypatch.setattr(api, "MOST_PAGES", 1)
+    assert fetched() is None
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])

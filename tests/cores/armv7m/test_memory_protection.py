@@ -69,3 +69,14 @@ def test_protection_is_exact_or_refused(origin_kib: int, size_kib: int) -> None:
         assert allowed(regions, address) == "rw"
     for address in (ram.origin - 1, ram.end):
         assert allowed(regions, address) == ""
+
+
+@pytest.mark.parametrize("start_kib", [0, 16, 560, 1600])
+def test_all_of_a_flash_is_allowed_wherever_an_application_begins(start_kib: int) -> None:
+    """And code in RAM at address 0, which is aligned to everything."""
+    flash = Region(origin=0x08000000 + start_kib * 1024, size_bytes=528 * 1024)
+    ram, code_ram = Region(origin=0x20000000, size_bytes=1 << 16), Region(origin=0, size_bytes=48 << 10)
+    regions = mpu_regions(MemoryMap(flash=flash, ram=ram, code_ram=code_ram, stack_bytes=512))
+    for region in (flash, code_ram):
+        assert {allowed(regions, at) for at in (region.origin, region.end - 1)} == {"rx"}
+    assert allowed(regions, code_ram.end) == ""
