@@ -1,6 +1,6 @@
 """Run + limits -> Checks: was every budget kept?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mcusim.experiment.case import Case
@@ -26,14 +26,6 @@ def budgets_of(run: Run, experiment: Experiment, case: Case) -> tuple[report.Bud
 def judged(run: Run, budgets: Sequence[report.Budget]) -> tuple[Check, ...]:
     """One Check for each."""
     return tuple(replace(_check(run, *BUDGETS[one.name], one.limit, one.margin), line=one.line) for one in budgets)
-
-
-def check(run: Run, limits: Mapping[str, int | float], margin: Margin | None = None) -> tuple[Check, ...]:
-    """One Check for each limit. A figure that is not there, or of a part of the samples only, never passes.
-
-    `margin`: of the model's error, that figures of cycles are held as more by. Where nobody knows it, none passes.
-    """
-    return tuple(_check(run, *BUDGETS[name], limit, margin) for name, limit in limits.items())
 
 
 @dataclass(frozen=True)

@@ -119,18 +119,6 @@ class Measurements(Scored):
 Known = TypeVar("Known", bound=Measurements)
 
 
-def measure(
-    execution: Execution,
-    program: Program,
-    firmware: Firmware,
-    wanted: Mapping[str, Wanted],
-    positions: Array,
-    timing: Timing | None = None,
-) -> Measurements:
-    """All figures of a run: those that follow from its program and firmware, and those that follow from its samples."""
-    return of_samples(of_firmware(program, firmware, timing), execution, program.answer_dtype, wanted, positions)
-
-
 def of_firmware(program: Program, firmware: Firmware, timing: Timing | None = None) -> Measurements:
     """What is the same whichever samples run. `timing` is None where nobody knows time."""
     return Measurements(
@@ -157,7 +145,7 @@ def of_samples(
     """
     from mcusim.engines.engine import numbers  # which knows all engines; who reads a report needs none
 
-    finished, ram = execution.indices, before.ram_bytes
+    finished, ram, stack = execution.indices, before.ram_bytes, execution.stack_bytes
     of_finished = {name: entry.at(finished) for name, entry in wanted.items()}
     scored = score(fields_of(numbers(execution.answers, answer)), of_finished, positions[finished])
     return replace(
@@ -166,7 +154,7 @@ def of_samples(
         samples=len(finished),
         complete=execution.complete,
         instructions=_instructions(execution.instructions),
-        ram_bytes=ram and _with_stack(ram, execution.stack_bytes),
+        ram_bytes=ram and replace(ram, stack=stack, total=None if stack is None else ram.arena + ram.static + stack),
         wall_s=round(execution.wall_s, 3),
         emulated_mips=None if execution.emulated_mips is None else round(execution.emulated_mips, 1),
     )
@@ -219,7 +207,3 @@ def _ram(firmware: Firmware) -> RamBytes | None:
     if firmware.ram_static_bytes is None or firmware.arena_bytes is None:
         return None
     return RamBytes(firmware.arena_bytes, firmware.ram_static_bytes, None, None)
-
-
-def _with_stack(ram: RamBytes, stack: int | None) -> RamBytes:
-    return replace(ram, stack=stack, total=None if stack is None else ram.arena + ram.static + stack)

@@ -107,12 +107,15 @@ def _is_exact(layer: AveragePooling, entry: Numbers, count: int, line: Line | Tw
     low, high = count * entry.minimum, count * entry.maximum
     sums = np.unique(np.linspace(low, high, min(high - low + 1, 5000)).astype(np.int64))
     if isinstance(line, Line):
+        means = line.start + line.products(sums) >> line.shift
         assert np.abs(sums << line.left).max() < 2**31
         assert np.abs(line.start + line.products(sums)).max() < 2**31
+    else:
+        x = sums + line.start
+        means = ((2 * x * line.factor + (1 << 31) >> 32) + line.addend - (x < 0)) >> line.shift
     wanted = layer.averaging.apply(sums, np.array(count))
-    assert np.array_equal(
-        layer.activation.limit(line.means(sums), layer.numbers), layer.activation.limit(wanted, layer.numbers)
-    ), layer
+    limit = layer.activation.limit
+    assert np.array_equal(limit(means, layer.numbers), limit(wanted, layer.numbers)), layer
     return True
 
 

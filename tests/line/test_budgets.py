@@ -11,17 +11,21 @@ import pytest
 from mcusim.experiment.experiment import Experiment
 from mcusim.experiment.quantization import Quantization
 from mcusim.experiment.tables import Expect, ExpectFor, General, Model, Target
-from mcusim.line.budgets import budgets_of, check, judged
+from mcusim.line.budgets import budgets_of, judged
 from mcusim.line.build import RomBytes
 from mcusim.line.measure import RamBytes
 from mcusim.reports.figures import BUDGETS, OF_TASKS
-from mcusim.reports.report import Run, RunError
+from mcusim.reports.report import Budget, Check, Run, RunError
 from mcusim.tasks import task_named
-from mcusim.timing.timing import Cycles, ErrorPct
+from mcusim.timing.timing import Cycles, ErrorPct, Margin
 
 
 def run(**figures: object) -> Run:
     return Run(id="r", model="m", data_type="int8", board="b", engine="qemu", **{"complete": True, **figures})  # type: ignore[arg-type]
+
+
+def check(of: Run, limits: dict[str, float], margin: Margin | None = None) -> tuple[Check, ...]:
+    return judged(of, [Budget(name, of.id, limit, margin) for name, limit in limits.items()])
 
 
 FIGURES = [  # limit, figures that keep it, figures that break it

@@ -18,7 +18,7 @@ from mcusim.explore.axes import space_of
 from mcusim.graph import Graph
 from mcusim.layers.cascade import Cascade, margins
 from mcusim.line.bench import Bench
-from mcusim.line.budgets import check
+from mcusim.line.budgets import judged
 from mcusim.line.cascade import joined
 from mcusim.line.case import ready_model
 from mcusim.line.hand_over import named
@@ -29,7 +29,7 @@ from mcusim.line.threshold import gone_on
 from mcusim.line.watcher import Silent
 from mcusim.numbers.formats import Format
 from mcusim.pipeline import run
-from mcusim.reports.report import Report, Run
+from mcusim.reports.report import Budget, Report, Run
 from mcusim.system.arrays import Array
 from mcusim.system.errors import ConfigurationError, DataError, McusimError
 from tests.graphs import Builder
@@ -149,7 +149,7 @@ def test_budgets_of_the_distribution(on_boards: Report) -> None:
 
 def test_a_budget_of_a_cascade_is_none_of_a_network() -> None:
     run = Run(id="a", model="small", data_type="int8", board="b", engine="qemu", complete=True)
-    [told] = check(run, {"went_on_max": 0.5})
+    [told] = judged(run, [Budget("went_on_max", run.id, 0.5)])
     assert not told.passed and "'small' is one network: name the cascade in [[expect_for]]" in str(told)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from mcusim.kernels import winograd
 from mcusim.kernels.kernel import Variant
 from mcusim.line.build import Firmware, RomBytes
 from mcusim.line.lower import lower, program_of
-from mcusim.line.measure import Instructions, Measurements, RamBytes, measure
+from mcusim.line.measure import Instructions, Measurements, RamBytes, of_firmware, of_samples
 from mcusim.line.quantize import quantize
 from mcusim.line.score import Mismatch, Wanted
 from mcusim.program import KernelCall, Program, Routine
@@ -70,6 +71,12 @@ def execution(outputs: Any, **changes: Any) -> Execution:
 OUTPUTS = np.array([[9, 1, 2], [0, 5, 5], [1, 2, 3]], np.int16)  # as an int8 model answers
 LABELS = np.array([0, 2, 2])
 POSITIONS = np.array([0, 10, 20])
+
+
+def measure(
+    found: Execution, made: Program, built: Firmware, wanted: Mapping[str, Wanted], positions: Array, timing: Any = None
+) -> Measurements:
+    return of_samples(of_firmware(made, built, timing), found, made.answer_dtype, wanted, positions)
 
 
 def measured(found: Execution, built: Firmware, expected: Array, timing: Timing | None = None) -> Measurements:

@@ -40,10 +40,6 @@ class Line:
         """What two routines have in common, as a part of their names."""
         return f"_{self.factor:x}_{self.left}_{self.start % (1 << SUM_BITS):x}_{self.shift}"
 
-    def means(self, sums: Array) -> Array:
-        """Not yet saturated."""
-        return np.asarray(self.start + self.products(sums) >> self.shift)
-
     def products(self, sums: Array) -> Array:
         return np.asarray((sums << self.left) * self.factor >> self.cut)
 
@@ -58,10 +54,6 @@ class Twice:
     shift: int
 
     key = ""
-
-    def means(self, sums: Array) -> Array:
-        x = sums + self.start
-        return np.asarray(((2 * x * self.factor + (1 << 31) >> 32) + self.addend - (x < 0)) >> self.shift)
 
 
 class Steps(NamedTuple):

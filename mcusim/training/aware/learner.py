@@ -136,10 +136,6 @@ class AwareLearner:
         spans = (x[at : at + EVALUATION_BATCH] for at in range(0, len(x), EVALUATION_BATCH))
         return self._goal.judge(np.concatenate([quantized.decode(quantized.run(span)) for span in spans]), x, y)
 
-    def answers(self, x: Floats) -> Array:
-        """(N, classes): what the loss sees of samples."""
-        return np.asarray(self._forward(x, self._seen(x)))
-
     def _step_of(self) -> Callable[[Floats, Floats], tuple[Tensor, Tensor]]:
         """(samples, targets) -> mean loss, number of right answers. What follows the integers is compiled."""
         import tensorflow as tf
