@@ -23,7 +23,9 @@ def layer_changes(base: Run, head: Run) -> tuple[LayerChange, ...]:
     """Of the layers that differ in anything, in the order of HEAD; those that are gone come last."""
     if base.layers == head.layers:
         return ()
-    before, after, keys = dict(_named(base)), dict(_named(head)), _told_by_both(base, head)
+    before, after = dict(_named(base)), dict(_named(head))
+    # What an older report does not tell of any layer has not changed.
+    keys = {key for key in _KEYS if tells(base, key) and tells(head, key)}
     found = [LayerChange(key[0], before.get(key), layer) for key, layer in after.items()]
     found += [LayerChange(key[0], layer, None) for key, layer in before.items() if key not in after]
     return tuple(change for change in found if _is_another(change, keys))
@@ -34,11 +36,6 @@ def _named(run: Run) -> Iterator[tuple[tuple[str, int], LayerFigures]]:
     for layer in run.layers:
         seen[layer.name] += 1
         yield (layer.name, seen[layer.name]), layer
-
-
-def _told_by_both(base: Run, head: Run) -> set[str]:
-    """What an older report does not tell of any layer has not changed."""
-    return {key for key in _KEYS if tells(base, key) and tells(head, key)}
 
 
 def tells(run: Run, key: str) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from mcusim.comparison.comparison import Change, Comparison, Held, RunComparison
+from mcusim.comparison.comparison import Change, Comparison, RunComparison
 from mcusim.comparison.wording import difference, exact, relative
 from mcusim.comparison.wording import told as told_of_limit
 from mcusim.reports.decisions import Decisions
@@ -63,17 +63,12 @@ def rows(run: RunComparison) -> Iterator[tuple[str, ...]]:
 
 def known_changes(run: RunComparison) -> Sequence[Change]:
     """Of the figures that people know by a word; none of a run that failed."""
-    return [] if _failed(run) else [change for change in run.changed if _is_known(change)]
+    return [] if _failed(run) else [change for change in run.changed if change.figure.word or change.figure.heading]
 
 
 def _failed(run: RunComparison) -> bool:
     """What did not run has no figures to compare."""
     return any(one is not None and one.error for one in (run.base, run.head))
-
-
-def _is_known(change: Change) -> bool:
-    """To people, by a word."""
-    return bool(change.figure.word or change.figure.heading)
 
 
 def _label(key: str) -> str:
@@ -138,15 +133,12 @@ def remarks(comparison: Comparison) -> list[str]:
         told.append("BASE and HEAD are the same file")
     if not all(report.complete for report in comparison.head.reports):
         told.append("HEAD is not complete: the experiment was interrupted, or is still running")
-    told += [f"not held: {run.run.label}: {told_of_limit(held)}" for run, held in _not_held(comparison)[:MOST_RUNS]]
+    unheld = [(run, held) for run, held in comparison.held if held.passed and held.reason]
+    told += [f"not held: {run.run.label}: {told_of_limit(held)}" for run, held in unheld[:MOST_RUNS]]
     told += _about(comparison)
     if (more := len(comparison.of("changed")) - MOST_RUNS) > 0:
         told.append(f"{more:,} more runs changed: --json tells of all")
     return told
-
-
-def _not_held(comparison: Comparison) -> list[tuple[RunComparison, Held]]:
-    return [(run, held) for run, held in comparison.held if held.passed and held.reason]
 
 
 def _about(comparison: Comparison) -> list[str]:

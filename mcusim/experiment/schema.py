@@ -34,7 +34,8 @@ def experiment_schema() -> Schema:
         "explore": _table(Explore),
         "cascade": _table(Cascade),
     }
-    return {"$schema": DIALECT, "title": "mcusim experiment", **_object(tables, required=["model"])}
+    own = {"type": "object", "properties": tables, "required": ["model"], "additionalProperties": False}
+    return {"$schema": DIALECT, "title": "mcusim experiment", **own}
 
 
 def board_schema() -> Schema:
@@ -73,10 +74,6 @@ SCHEMAS: Mapping[str, Callable[[], Schema]] = {
     "hardware": hardware_schema,
     "report": report_schema,
 }
-
-
-def _object(properties: Mapping[str, Schema], required: list[str]) -> Schema:
-    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
 
 def _table(kind: type[BaseModel]) -> Schema:

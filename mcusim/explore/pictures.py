@@ -90,7 +90,8 @@ def lines(found: Exploration, most: int, most_axes: int) -> str:
     """Parallel coordinates, downwards: axes from their first value to the last, then objectives from the least."""
     axes = list(found.axes.items())[:most_axes]
     points = shown_of(found, min(most, MOST_CORNERS // (len(axes) + len(found.objectives))))
-    ends = {name: _ends([point.figures[name] for point in points]) for name in found.objectives}
+    seen = {name: [point.figures[name] for point in points] or [0.0] for name in found.objectives}
+    ends = {name: (min(values), max(values)) for name, values in seen.items()}
     order = {ON_FRONT: 2, BASE: 1, OTHER: 0}
     values: list[Spec] = []
     for number, point in enumerate(sorted(points, key=lambda point: order[_kind(found, point)])):
@@ -129,10 +130,6 @@ def lines(found: Exploration, most: int, most_axes: int) -> str:
         {"transform": [{"filter": "isValid(datum.title)"}], "mark": title, "encoding": {"text": {"field": "title"}}}
     )
     return drawn(values, {"width": WIDTH + 80, "height": height, "encoding": encoding, "layer": layers})
-
-
-def _ends(values: Sequence[float]) -> tuple[float, float]:
-    return min(values, default=0.0), max(values, default=0.0)
 
 
 def _ticks(values: Sequence[object]) -> list[tuple[float, str]]:

@@ -196,11 +196,8 @@ def opt_in(kernel: Kernel) -> bool:
 
 def unasked(kernel: Kernel, layer: Layer) -> bool:
     """May it run that layer where nobody named it?"""
-    return not opt_in(kernel) or (isinstance(layer, WeightedSum) and getattr(kernel, "offers_itself", _never)(layer))
-
-
-def _never(layer: WeightedSum) -> bool:
-    return False
+    offers = getattr(kernel, "offers_itself", None)
+    return not opt_in(kernel) or bool(offers and isinstance(layer, WeightedSum) and offers(layer))
 
 
 def why_not(kernel: Kernel, layer: Layer, inputs: Inputs, core: str | None) -> str | None:

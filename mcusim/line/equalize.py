@@ -50,7 +50,8 @@ def _equalized(layers: dict[str, Layer], first: str, second: str) -> bool:
     if not isinstance(one, (Convolution, Dense)) or one.numbers is not None or one.activation not in (LINEAR, RELU):
         return False
     assert isinstance(other, (Convolution, Dense))
-    if _channels(other) != len(one.kernel):
+    channels = plane(other.input_shape)[2] if isinstance(other, Convolution) else other.kernel.shape[1]
+    if channels != len(one.kernel):
         return False
     powers = _powers(_peaks(one.kernel.reshape(len(one.kernel), -1)), _peaks(_by_channel(other)))
     if not powers.any():
@@ -71,10 +72,6 @@ def _powers(made: Array, read: Array) -> Array:
     powers = np.rint(np.log2(ratio) / 2)
     middle = np.median(powers[alive]) if alive.any() else 0  # of all alike nothing is won
     return np.where(alive, np.clip(powers - np.rint(middle), -LARGEST_POWER, LARGEST_POWER), 0).astype(np.int64)
-
-
-def _channels(layer: Sum) -> int:
-    return plane(layer.input_shape)[2] if isinstance(layer, Convolution) else int(layer.kernel.shape[1])
 
 
 def _by_channel(layer: Sum) -> Array:

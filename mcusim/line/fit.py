@@ -62,13 +62,12 @@ def _with_shapes(graph: Graph, dataset: Dataset) -> Dataset:
             notes.append(f"samples{of_input} of shape {have} are taken as {want}")
     if not notes:
         return dataset
-    x_train, x_test = (None if x is None else _shaped(x, shapes) for x in (dataset.x_train, dataset.x_test))
-    assert x_test is not None
-    return replace(dataset, x_train=x_train, x_test=x_test, notes=(*dataset.notes, *notes))
 
+    def shaped(x: Array) -> Array:
+        return records_of({name: part.reshape(len(part), *shapes[name]) for name, part in fields_of(x).items()})
 
-def _shaped(x: Array, shapes: Mapping[str, Shape]) -> Array:
-    return records_of({name: part.reshape(len(part), *shapes[name]) for name, part in fields_of(x).items()})
+    x_train = None if dataset.x_train is None else shaped(dataset.x_train)
+    return replace(dataset, x_train=x_train, x_test=shaped(dataset.x_test), notes=(*dataset.notes, *notes))
 
 
 def _shape_hint(have: Shape, want: Shape) -> str:

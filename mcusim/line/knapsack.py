@@ -12,7 +12,6 @@ from itertools import chain
 import numpy as np
 
 from mcusim.kernels.choice import Option
-from mcusim.system.arrays import Array
 
 CELLS = 1024  # that the room for what is above the least is cut into
 
@@ -96,17 +95,6 @@ def _with_opened(options: Options, opened: Names, sizes: Mapping[str, int], most
                 table[row, start:] = best[: cells + 1 - start] + option.cycles
         picked[name] = table.argmin(axis=0)
         best = table.min(axis=0)
-    return _traced(options, own, least, picked, cells, cell)
-
-
-def _traced(
-    options: Options,
-    own: Mapping[str, list[int]],
-    least: Mapping[str, int],
-    picked: Mapping[str, Array],
-    cells: int,
-    cell: int,
-) -> Selection:
     found, left = {}, cells
     for name in reversed(list(options)):
         row = int(picked[name][left])

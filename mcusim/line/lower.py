@@ -147,7 +147,8 @@ def _units(graph: Graph, running: list[Layer], widths: Mapping[str, Width]) -> d
     """By width; the one of the model's first input comes first, also when no layer is in it."""
     first = graph.inputs[0]
     own = widths[first.name]
-    alike = sorted({widths[layer.name] for layer in running if _alike(widths[layer.name], own)})
+    there = {widths[layer.name] for layer in running}
+    alike = sorted(one for one in there if (one[0], one[3]) == (own[0], own[3]))  # of the same numbers
     units: dict[Width, Unit] = {}
     for width in ([*alike, own][0], *(widths[layer.name] for layer in running)):
         bits, accumulator_bits, weight_bits, header = width
@@ -156,11 +157,6 @@ def _units(graph: Graph, running: list[Layer], widths: Mapping[str, Width]) -> d
             name += _apart(name, header, units.values())
             units[width] = Unit(name, bits, accumulator_bits, header, weight_bits)
     return units
-
-
-def _alike(one: Width, other: Width) -> bool:
-    """The same numbers?"""
-    return (one[0], one[3]) == (other[0], other[3])
 
 
 def _apart(name: str, header: str, units: Collection[Unit]) -> str:

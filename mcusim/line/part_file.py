@@ -91,7 +91,7 @@ def packed(part: Part) -> bytes:
         arrays["cycle_counter"] = execution.cycle_counter
     outputs = []
     types = fields_of(np.empty(0, part.answer))
-    got = fields_of(_rows(execution.answers, part.answer))
+    got = fields_of(np.frombuffer(execution.answers.tobytes(), part.answer))
     for number, (name, wanted) in enumerate(part.wanted.items()):
         outputs.append(
             _Output(
@@ -143,10 +143,6 @@ def unpacked(data: bytes) -> Part:
 def _answer(outputs: tuple[_Output, ...]) -> np.dtype[Any]:
     members = [(one.name, one.dtype, (one.elements,)) for one in outputs]
     return np.dtype(members[0][1:]) if len(members) == 1 else np.dtype(members, align=True)
-
-
-def _rows(answers: Array, answer: np.dtype[Any]) -> Array:
-    return np.frombuffer(answers.tobytes(), answer)
 
 
 def _wanted(output: _Output, number: int, arrays: dict[str, Array], count: int) -> Wanted:

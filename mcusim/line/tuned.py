@@ -25,7 +25,7 @@ from mcusim.system.files import write_bytes
 from mcusim.system.names import file_name
 from mcusim.system.packed import LARGEST_BYTES, pack, unpack
 from mcusim.system.version import VERSION
-from mcusim.training.settings import TrainingSettings, TuningSettings
+from mcusim.training.settings import TuningSettings
 from mcusim.training.surrogate import with_weights
 from mcusim.training.tuning import TABLE, Answers, Lesson, tuned
 
@@ -70,7 +70,8 @@ def _tuned(
 ) -> Graph:
     settings, seed = case.model.training.of_tuning(chosen), setting.seed + case.repeat
     lesson = _lesson(reduced, origin, chosen.labels, share_of(case.model, setting.experiment), seed)
-    key = _digest(reduced, exact, lesson, settings, seed)
+    # Of all that the weights, and what is told of them, depend on.
+    key = digest_of((VERSION, settings.model_dump(), seed, lesson, reduced.layers, exact.layers))
     path = setting.trained / f"{file_name(case.model.name)}+{key[:16]}{SUFFIX}"
     found = _kept(path, key, reduced)
     if found is None:
@@ -129,8 +130,3 @@ def _keep(path: Path, key: str, graph: Graph, note: str) -> None:
     except OSError as error:
         what = f"cannot write {path.name!r}: {error.strerror or error}"
         raise ConfigurationError(what, where=str(path.parent), hint=WRITE_HINT) from None
-
-
-def _digest(reduced: Graph, exact: Graph, lesson: Lesson, settings: TrainingSettings, seed: int) -> str:
-    """Of all that the weights, and what is told of them, depend on."""
-    return digest_of((VERSION, settings.model_dump(), seed, lesson, reduced.layers, exact.layers))

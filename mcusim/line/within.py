@@ -89,7 +89,7 @@ def _as_built(choice: Choice, board: Board, target: Target, build: Build) -> Cho
     """With what was learned from it: sizes of its C, and limits by what the firmware takes beside the model."""
     program, firmware = build(replace(choice, destination=ANYWHERE))  # whose limits need no notes
     options = _learned(choice.options, choice.selected, program, firmware)
-    selected = {name: _same(option, options[name]) for name, option in choice.selected.items()}
+    selected = {name: next(one for one in options[name] if one.how == was.how) for name, was in choice.selected.items()}
     besides = _besides(choice.graph, selected, firmware)
     return replace(choice, selected=selected, options=options, destination=destination_of(board, target, besides))
 
@@ -115,10 +115,6 @@ def _learned(options: Options, chosen: Selection, program: Program, firmware: Fi
     return {
         name: [known(name, one) if one is chosen[name] else one for one in several] for name, several in options.items()
     }
-
-
-def _same(option: Option, several: list[Option]) -> Option:
-    return next(one for one in several if one.how == option.how)
 
 
 def _besides(graph: Graph, chosen: Selection, firmware: Firmware) -> Besides:

@@ -108,7 +108,7 @@ def remarks(report: Report) -> list[str]:
     lines += _about(report, [(told, pair.counted) for pair in both if (told := pair.of_layers)])
     lines += _of_models(report, "normalization", "normalization")
     lines += _of_models(report, "no float proof", "no_float_proof")
-    return lines + _notes(report)
+    return lines + _about(report, [(f"note: {note}", run) for run in report.runs for note in run.notes])
 
 
 def _of_error(run: Run) -> Iterator[tuple[str, Run]]:
@@ -148,10 +148,6 @@ def _of_models(report: Report, title: str, key: str) -> list[str]:
         f"{title}: {told}" if every <= names.keys() else f"{title} ({', '.join(names)}): {told}"
         for told, names in models.items()
     ]
-
-
-def _notes(report: Report) -> list[str]:
-    return _about(report, [(f"note: {note}", run) for run in report.runs for note in run.notes])
 
 
 def _about(report: Report, told: Sequence[tuple[str, Run]]) -> list[str]:

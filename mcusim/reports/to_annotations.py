@@ -42,14 +42,11 @@ def _told(error: RunError) -> str:
 def annotation(title: str, message: str, file: str | None = None, line: int | None = None) -> str:
     """`line` of the file: GitHub takes the first where there is none."""
     places = {"file": file, "line": line if file else None, "title": title}
-    given = ",".join(f"{key}={_property(str(value))}" for key, value in places.items() if value is not None)
+    told = {key: _data(str(value)) for key, value in places.items() if value is not None}
+    given = ",".join(f"{key}={value.replace(':', '%3A').replace(',', '%2C')}" for key, value in told.items())
     return f"::error {given}::{_data(message)}"
 
 
 def _data(text: str) -> str:
     """A command ends with its line, which no name does once it is printable."""
     return shortened(printable(text)).replace("%", "%25")
-
-
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from mcusim.reports.report import Run
 from mcusim.reproduce.beside import Beside, Key, Loss, ours_of
@@ -56,7 +57,8 @@ def table(found: Reproduction, rows: Sequence[Beside], source: str) -> Grid:
     sizes = found.study.sizes
     lines: list[tuple[str, ...]] = []
     for paper in _of_source(found.study, source, found.parts):
-        each = {row.size: row for row in rows if (row.source, row.framework, row.board, row.data_type) == _key(paper)}
+        key = attrgetter("source", "framework", "board", "data_type")
+        each = {row.size: row for row in rows if key(row) == key(paper)}
         told = METRICS[paper.metric].told
         name = (paper.framework, paper.board or "any", paper.data_type)
         lines.append((*name, *(told(paper.values.get(size)) or NOTHING for size in sizes)))
@@ -64,10 +66,6 @@ def table(found: Reproduction, rows: Sequence[Beside], source: str) -> Grid:
             ("mcusim", paper.board or "any", paper.ours, *(_with_difference(each.get(size)) for size in sizes))
         )
     return Grid(("framework", "board", "type", *map(str, sizes)), tuple(lines), 3)
-
-
-def _key(paper: PaperRow) -> tuple[str, str, str, str]:
-    return paper.source, paper.framework, paper.board, paper.data_type
 
 
 def _of_source(study: Study, source: str, parts: Sequence[Reproduced]) -> Iterator[PaperRow]:

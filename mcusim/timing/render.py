@@ -1,7 +1,7 @@
 """Profile -> text: a table of functions and lines, disassembly with cycles, and stacks for a flame graph."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from mcusim.boards.board import Board
 from mcusim.timing.call_cycles import CallCost
@@ -68,7 +68,8 @@ def _callers(profile: Profile, rows: int) -> list[str]:
     ways: dict[str, list[CallCost]] = {}
     for call in profile.costs.calls:
         ways.setdefault(call.stack[-1], []).append(call)
-    several = sorted((found for found in ways.values() if len(found) > 1), key=lambda found: -sum(_whole(found)))
+    several = [found for found in ways.values() if len(found) > 1]
+    several.sort(key=lambda found: -sum(call.with_calls for call in found))
     if not several:
         return []
     lines = ["", f"{'with calls':>14} {'calls':>10} {'each':>12}  function, called by"]
@@ -78,10 +79,6 @@ def _callers(profile: Profile, rows: int) -> list[str]:
             by = " < ".join(call.stack[::-1][:_CALLERS_SHOWN])
             lines.append(f"{call.with_calls:>14,.0f} {call.called:>10,.6g} {each:>12,.1f}  {by}")
     return lines
-
-
-def _whole(calls: Iterable[CallCost]) -> Iterator[float]:
-    return (call.with_calls for call in calls)
 
 
 def to_disassembly(profile: Profile, recording: Recording) -> str:

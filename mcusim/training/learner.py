@@ -89,20 +89,14 @@ def epoch_of(
     for start in range(0, len(x), settings.batch_size):
         batch = order[start : start + settings.batch_size]
         optimizer.learning_rate.assign(settings.rate(epoch + start / len(x)))
-        batch_loss, batch_right = step(*_prepared(x[batch], targets[batch], settings, random))
+        changed = mixup(augmented(x[batch], settings, random), targets[batch], settings.mixup, random)
+        batch_loss, batch_right = step(*changed)
         loss += float(batch_loss) * len(batch)
         right += int(batch_right)
         step_done()
         if not math.isfinite(loss):
             break
     return loss / len(x), right / len(x)
-
-
-def _prepared(
-    x: Floats, targets: Floats, settings: TrainingSettings, random: np.random.Generator
-) -> tuple[Floats, Floats]:
-    """A batch as it is learned from: changed and mixed."""
-    return mixup(augmented(x, settings, random), targets, settings.mixup, random)
 
 
 def answers(model: Any, x: Floats) -> Array:

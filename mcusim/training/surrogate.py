@@ -149,7 +149,5 @@ class Trainable:
     @property
     def graph(self) -> Graph:
         """With the weights as they are now."""
-        return with_weights(self._graph, {name: self._arrays(name) for name in self.kernels})
-
-    def _arrays(self, name: str) -> tuple[Array, Array]:
-        return self.kernels[name].numpy(), self.biases[name].numpy()
+        new = {name: (kernel.numpy(), self.biases[name].numpy()) for name, kernel in self.kernels.items()}
+        return with_weights(self._graph, new)

@@ -24,7 +24,8 @@ def ask(wanted: Wanted) -> Asking:
         around = around[: wanted.evaluations - len(tried)]
         tried |= set(around)
         points: list[Point] = (yield around) if around else []
-        there = [(_worth(wanted, base, here, point), point) for point in points if _is_possible(wanted, point)]
+        possible = [point for point in points if point.figures and not wanted.limits.broken(point)]
+        there = [(_worth(wanted, base, here, point), point) for point in possible]
         worth, best = max(there, key=lambda one: (one[0], [-gene for gene in one[1].genes]), default=(0.0, here))
         if worth <= 0:
             return
@@ -39,10 +40,6 @@ def neighbours(space: Space, genes: Genes) -> list[Genes]:
             if 0 <= other < len(axis.values):
                 found.append((*genes[:place], other, *genes[place + 1 :]))
     return found
-
-
-def _is_possible(wanted: Wanted, point: Point) -> bool:
-    return bool(point.figures) and not wanted.limits.broken(point)
 
 
 def _worth(wanted: Wanted, base: Point, here: Point, there: Point) -> float:

@@ -121,10 +121,8 @@ class Mean:
                     a("vadd.f32", one, one, other)
             return
         for seen, sums in zip(SEEN[:words], self._sums(words), strict=True):
-            if self.wide:
+            if self.wide or self.words.number_bytes == 1:
                 self._add_bytes(a, sums, seen, first)
-            elif self.words.number_bytes == 1:
-                self._add_pairs(a, sums, seen, first)
             else:
                 self._add_halfwords(a, sums, seen, first)
 
@@ -142,15 +140,12 @@ class Mean:
         """What sums begin with."""
         return START if isinstance(self.ending, Shifted | InPairs) and self.ending.start else None
 
-    def _add_pairs(self, a: Assembly, sums: Sequence[str], seen: str, first: bool) -> None:
-        for name, turned in zip(sums, ((), ("ror #8",)), strict=True):
-            to = self._begin if first else name
-            a(f"{self._extend}{'a' if to else ''}b16", name, *([to] if to else []), seen, *turned)
-
     def _add_bytes(self, a: Assembly, sums: Sequence[str], seen: str, first: bool) -> None:
-        for name, turned in zip(sums, ((), ("ror #8",), ("ror #16",), ("ror #24",)), strict=True):
+        """One in a sum, or two in a word of sums."""
+        together = "" if self.wide else "16"
+        for name, turned in zip(sums, ((), ("ror #8",), ("ror #16",), ("ror #24",)), strict=False):
             to = self._begin if first else name
-            a(f"{self._extend}{'a' if to else ''}b", name, *([to] if to else []), seen, *turned)
+            a(f"{self._extend}{'a' if to else ''}b{together}", name, *([to] if to else []), seen, *turned)
 
     def _add_halfwords(self, a: Assembly, sums: Sequence[str], seen: str, first: bool) -> None:
         low, high = sums

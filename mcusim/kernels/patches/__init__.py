@@ -18,7 +18,6 @@ from mcusim.kernels.widen import widen
 from mcusim.layers.convolution import Convolution
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
 from mcusim.program import Constant, KernelCall, LayerCode, Routine
-from mcusim.system.arrays import Array
 
 NAME = "patches"
 SUMMARY = "convolutions of any window in int8 and int16: 2 filters x 4 positions (Cortex-M4)"
@@ -63,8 +62,9 @@ def code(layer: Convolution, inputs: Inputs, variant: Variant = DEFAULT) -> Laye
     fields |= {"frame_numbers": numbers} if numbers else {}
     fields |= {"input_zero": layer.zero} if layer.zero and numbers else {}
     fields |= {role: routine.name for role, routine in routines.items()}
+    filters = frame.taps(layer.kernel).reshape(frame.groups, layer.shape[-1] // frame.groups, -1)
     constants = (
-        Constant("kernel", weight_type(layer), _weights(layer, frame, tile), layer.kernel_numbers),
+        Constant("kernel", weight_type(layer), paired(filters, tile), layer.kernel_numbers),
         Constant("bias", "int32_t", records_of(layer, tile.finish)),
     )
     call = KernelCall("convolution_patches", ("input", "output", "scratch", "kernel", "bias"), fields)
@@ -145,7 +145,3 @@ def _cycles(
     positions, of_group = stripe.stop - stripe.start, filters // frame.groups
     own: float = pairs_cycles(tile, of_group, positions, frame.weight_bytes, memory, striped=striped, about=about)
     return striped * STRIPE_CYCLES + of_frame + frame.groups * (gathered + own)
-
-
-def _weights(layer: Convolution, frame: Frame, tile: Tile) -> Array:
-    return paired(frame.taps(layer.kernel).reshape(frame.groups, layer.shape[-1] // frame.groups, -1), tile)

@@ -66,7 +66,7 @@ def call_cycles(tile: FloatTile) -> float:
 
 def tile_cycles(tile: FloatTile) -> float:
     """Of a tile but for its products: its first sums, where its inputs and weights are, and its outputs."""
-    begin = tile.sums + 2 + sum(map(_moved, tile.starts)) + (tile.passes > 1)
+    begin = tile.sums + 2 + sum(max(1, _constant(start)) for start in tile.starts) + (tile.passes > 1)
     several, bump = stored_at(tile)
     end = tile.sums * (1 + tile.finish.cycles) + several * tile.finish.more_cycles + (several - 1) * _constant(bump)
     return begin + end + 5
@@ -99,8 +99,3 @@ def _entry_bytes(tile: FloatTile) -> int:
 def _constant(value: int) -> int:
     """Cycles to add it."""
     return 0 if value == 0 else 1 if abs(value) <= LONGEST_OFFSET else 2 + (abs(value) >> 16 > 0)
-
-
-def _moved(offset: int) -> int:
-    """Likewise, from one register to another."""
-    return max(1, _constant(offset))

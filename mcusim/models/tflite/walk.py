@@ -186,9 +186,10 @@ class Walk:
     def _converted(
         self, operation: Operation, inputs: Sequence[Value | None], outputs: Sequence[Tensor], name: str
     ) -> Sequence[Value]:
+        tensors = [self.model.tensors[max(index, 0)] for index in operation.inputs]
         entries = [
             None if value is None else Entry(tensor, value.shape, value.constant, self.layers.get(value.layer or ""))
-            for value, tensor in zip(inputs, self._entries(operation), strict=True)
+            for value, tensor in zip(inputs, tensors, strict=True)
         ]
         call = Call(name, operation, entries, outputs, self._tensors(operation), self.names.unique)
         if not any(entry is not None and entry.layer is not None for entry in entries):
@@ -223,9 +224,6 @@ class Walk:
         made = Constant(name=name, inputs=(beside,), shape=shape, numbers=numbers, values=values)
         self._append(made)
         return replace(first, constant=None, layer=made)
-
-    def _entries(self, operation: Operation) -> list[Tensor]:
-        return [self.model.tensors[max(index, 0)] for index in operation.inputs]
 
     def _append(self, layer: Layer) -> None:
         self.layers[layer.name] = layer

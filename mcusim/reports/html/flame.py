@@ -64,8 +64,10 @@ def flames_of(run: Run, folder: Path | None, most: int) -> Flames:
     if not (known > 0 and abs(measured.whole - known) <= OFF * known and top.whole < math.inf):
         return Flames(missing=f"{STACKS} in its folder is of another run: it has {measured.whole:,.0f} cycles")
     root = top if others else measured
-    parts = [_part(one, root.whole) for one in _worth_a_look(root)[:most]]
-    return Flames(_drawn(root, root.whole), parts, _dearest(stacks, root.whole))
+    whole = root.whole
+    looked_at = _worth_a_look(root)[:most]
+    parts = [(_told(one.name.removeprefix(LAYER), one.whole, whole), _drawn(one, whole)) for one in looked_at]
+    return Flames(_drawn(root, whole), parts, _dearest(stacks, whole))
 
 
 def _frames(stacks: Iterable[Stack]) -> Frame:
@@ -96,10 +98,6 @@ def _dearest(stacks: Iterable[Stack], total: float) -> Sequence[tuple[str, float
             cycles[stack.line] += stack.cycles
     found = sorted(cycles.items(), key=lambda one: -one[1])[:MOST_LINES]
     return [(f"{file}:{line}", own, own / total) for (file, line), own in found]
-
-
-def _part(frame: Frame, total: float) -> tuple[str, str]:
-    return _told(frame.name.removeprefix(LAYER), frame.whole, total), _drawn(frame, total)
 
 
 def _drawn(root: Frame, total: float) -> str:

@@ -11,7 +11,7 @@ from mcusim.reports.beside import folder_of
 from mcusim.reports.html.drawing import FIRST, KEPT, MAIN, MUTED, WRONG
 from mcusim.reports.html.trees import Hatch, Node, treemap
 from mcusim.reports.report import Run
-from mcusim.system.elf import ElfFile, Symbol, read_elf
+from mcusim.system.elf import ElfFile, read_elf
 from mcusim.system.errors import McusimError
 from mcusim.system.files import sha256_of
 
@@ -106,15 +106,11 @@ def _named(elf: ElfFile, section: str, weights: bool) -> Iterator[Part]:
     layers = [name for name, symbol in elf.symbols.items() if symbol.kind == "function" and name.startswith(LAYER)]
     inside = [(name, symbol) for name, symbol in elf.symbols.items() if symbol.section == section and symbol.size]
     end = 0
-    for name, symbol in sorted(inside, key=lambda one: _place(one[1])):
+    for name, symbol in sorted(inside, key=lambda one: (one[1].address, -one[1].size)):
         if symbol.address >= end:
             owner = max((one for one in layers if name.startswith(f"{one}_")), key=len, default="") if weights else ""
             yield Part(owner.removeprefix(LAYER), name.removeprefix(f"{owner}_" if owner else LAYER), symbol.size)
             end = symbol.address + symbol.size
-
-
-def _place(symbol: Symbol) -> tuple[int, int]:
-    return symbol.address, -symbol.size
 
 
 def _nodes(held: Mapping[Kind, Sequence[Part]], total: int) -> list[Node]:

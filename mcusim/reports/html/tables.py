@@ -40,14 +40,11 @@ def every_figure(runs: Sequence[Run]) -> list[tuple[str, list[tuple[Row, list[st
     """Of each group the rows that any run has a plain value of, and these."""
     found = []
     for title, rows in GROUPS:
-        told = [(row, [_told(row.value(run)) for run in runs]) for row in rows if _is_plain(row)]
+        # `right` is packed bits, one a sample: nobody reads it.
+        plain = [row for row in rows if "[" not in row.key and row.key != "right"]
+        told = [(row, [_told(row.value(run)) for run in runs]) for row in plain]
         found.append((title, [(row, cells) for row, cells in told if any(cells)]))
     return [(title, rows) for title, rows in found if rows]
-
-
-def _is_plain(row: Row) -> bool:
-    """`right` is packed bits, one a sample: nobody reads it."""
-    return "[" not in row.key and row.key != "right"
 
 
 def _told(value: Any) -> str:
