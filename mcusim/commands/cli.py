@@ -229,8 +229,7 @@ def _bug(error: Exception, session: Session) -> int:
     _show_traceback()
     import traceback
 
-    text = "".join(traceback.format_exception(error))
-    path = _write_traceback(text, session.out)
+    path = _write_traceback("".join(traceback.format_exception(error)), session.out)
     streams.say(f"bug: {printable(f'{type(error).__name__}: {error}')[:200]}", error=True)
     streams.say(f"  in: mcusim {VERSION}" + (f"; the traceback is in {path}" if path else ""), error=True)
     streams.say("  hint: please report it with that file; MCUSIM_DEBUG=1 shows the traceback here", error=True)

@@ -66,8 +66,7 @@ def _of_experiment(session: Session, path: Path, out: Path | None, every: bool, 
             if (case.library_name, case.board_name) in shown:  # on another engine
                 continue
             shown.add((case.library_name, case.board_name))
-            choice = ready_model(setting, case, bench).generated.choice
-            offered = offers(choice, experiment.target.kernels)
+            offered = offers(ready_model(setting, case, bench).generated.choice, experiment.target.kernels)
             _, board = place_of(case, bench)
             session.close()
             _show(case, offered, board.clock_hz if board else None, every)

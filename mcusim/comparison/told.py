@@ -45,8 +45,7 @@ def _commit(commit: str) -> str:
 
 def changed_runs(comparison: Comparison) -> Sequence[RunComparison]:
     """Those that broke a limit first, then in the order of HEAD."""
-    changed = comparison.of("changed")
-    return sorted(changed, key=lambda run: all(held.passed for held in run.held))[:MOST_RUNS]
+    return sorted(comparison.of("changed"), key=lambda run: all(held.passed for held in run.held))[:MOST_RUNS]
 
 
 def rows(run: RunComparison) -> Iterator[tuple[str, ...]]:

@@ -59,8 +59,7 @@ def _walk(path: Path) -> Iterator[tuple[str, int, Callable[[], bytes]]]:
 def _of_folder(folder: Path) -> Iterator[tuple[str, int, Callable[[], bytes]]]:
     for path in sorted(folder.rglob("*")):
         if path.is_file():  # and no pipe, which would be waited for
-            name = f"{folder.name}/{path.relative_to(folder).as_posix()}"
-            yield name, path.stat().st_size, path.read_bytes
+            yield f"{folder.name}/{path.relative_to(folder).as_posix()}", path.stat().st_size, path.read_bytes
 
 
 def _of_zip(path: Path) -> Iterator[tuple[str, int, Callable[[], bytes]]]:

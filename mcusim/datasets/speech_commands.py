@@ -57,8 +57,7 @@ Recordings = list[tuple[Floats, int, str]]  # coefficients, class, who speaks
 
 def load(progress: Progress | None = None) -> Dataset:
     """Samples (N, 49, 10); `groups_train` is who speaks. DataError when the data cannot be had or are not these."""
-    arrays = arrays_of(PUBLICATION, _parsed, progress, ("groups_train",))
-    return PUBLICATION.dataset(arrays, CLASSES)
+    return PUBLICATION.dataset(arrays_of(PUBLICATION, _parsed, progress, ("groups_train",)), CLASSES)
 
 
 def _parsed(archives: Iterator[Members]) -> Arrays:

@@ -52,8 +52,7 @@ NAME = re.compile(r"recordings/(\d)_(\w+)_(\d+)\.wav$")
 
 def load(progress: Progress | None = None) -> Dataset:
     """Samples (N, 39, 13); `groups_train` is who speaks. DataError when the data cannot be had or are not these."""
-    arrays = arrays_of(PUBLICATION, _parsed, progress, ("groups_train",))
-    return PUBLICATION.dataset(arrays, CLASSES)
+    return PUBLICATION.dataset(arrays_of(PUBLICATION, _parsed, progress, ("groups_train",)), CLASSES)
 
 
 def _parsed(archives: Iterator[Members]) -> Arrays:
@@ -62,8 +61,7 @@ def _parsed(archives: Iterator[Members]) -> Arrays:
         for name, read in members:
             if known := NAME.search(name):
                 digit, person, number = known.groups()
-                sound = samples_of(read(), name, RECIPE.rate) / 2**15
-                found[int(digit), person, int(number)] = RECIPE(sound)
+                found[int(digit), person, int(number)] = RECIPE(samples_of(read(), name, RECIPE.rate) / 2**15)
     keys = sorted(found)
     arrays: Arrays = {}
     for part, wanted in (("train", False), ("test", True)):

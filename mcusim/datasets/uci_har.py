@@ -78,8 +78,7 @@ def _from_data_dir() -> Arrays | None:
 
 def _from_npz(path: Path) -> Arrays:
     try:
-        arrays = npz_arrays.read_arrays(path, REQUIRED, ("subject_train",))
-        return _checked(arrays)
+        return _checked(npz_arrays.read_arrays(path, REQUIRED, ("subject_train",)))
     except DataError as error:
         raise DataError(error.what, where=str(path), hint=error.hint) from None
 

@@ -41,8 +41,7 @@ def _keys(*, of_layer: bool) -> dict[str, Any]:
     for one in APPROXIMATIONS:
         kind, description = _kind(one.DEFAULT)
         default: Any = None if of_layer else one.DEFAULT
-        field = Field(default=default, description=description)
-        keys[one.NAME] = (kind | None if of_layer else kind, field)
+        keys[one.NAME] = (kind | None if of_layer else kind, Field(default=default, description=description))
     return keys
 
 

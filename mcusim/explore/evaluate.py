@@ -190,8 +190,7 @@ def judged(model: ReadyModel) -> dict[str, float]:
     """What the quantized model is worth on the samples that judge."""
     program, origin = model.generated.program, model.origin
     wanted = origin.wanted(model.expected, program, Span.whole(len(origin.positions)))
-    answers = fields_of(model.expected)
-    scored = score(answers, wanted, origin.positions)
+    scored = score(fields_of(model.expected), wanted, origin.positions)
     run = Run(id="", model="", data_type="", board="", engine="", **vars(scored))
     return figures_of(run) | _cross_entropy(model, wanted)
 

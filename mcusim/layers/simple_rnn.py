@@ -16,6 +16,5 @@ class SimpleRNN(Recurrent):
 
     def step(self, arithmetic: States, from_input: Array, values: dict[str, Array]) -> dict[str, Array]:
         from_state = self.from_state(values["state"])
-        summed = arithmetic.joined(from_input[:, 0], from_state[:, 0], candidate=True)
-        state = arithmetic.activated(summed)
+        state = arithmetic.activated(arithmetic.joined(from_input[:, 0], from_state[:, 0], candidate=True))
         return {"candidate": state, "state": state}

@@ -115,10 +115,8 @@ def _build_aside(sources: Sources, target: Target, goal: Path) -> None:
         raise _unwritable(goal.parent, error) from error
     try:
         _write(sources, aside, goal.parent)
-        objects = _compile(sources, target.toolchain, aside)
-        _link(objects, sources.files.get(SCRIPT), target, aside)
-        sha256 = sha256_of(aside / _ELF)
-        stamp = {"elf_sha256": sha256, "compiler": target.toolchain.version}
+        _link(_compile(sources, target.toolchain, aside), sources.files.get(SCRIPT), target, aside)
+        stamp = {"elf_sha256": sha256_of(aside / _ELF), "compiler": target.toolchain.version}
         (aside / _STAMP).write_text(json.dumps(stamp, indent=2) + "\n", encoding="utf-8")
         _move(aside, goal)
     except OSError as error:

@@ -83,8 +83,7 @@ def generate(
 ) -> Generated:
     """Both halves of the way: `quantized_graph` and `generated_of`."""
     graph = quantized_graph(source, calibration, chosen, labels=labels, seed=seed)
-    options = options_of(graph, destination)
-    return generated_of(graph, source, choose_kernels(graph, options, destination))
+    return generated_of(graph, source, choose_kernels(graph, options_of(graph, destination), destination))
 
 
 def quantized_graph(

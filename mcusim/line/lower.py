@@ -145,8 +145,7 @@ def _widths(layers: Sequence[Layer]) -> dict[str, Width]:
 
 def _units(graph: Graph, running: list[Layer], widths: Mapping[str, Width]) -> dict[Width, Unit]:
     """By width; the one of the model's first input comes first, also when no layer is in it."""
-    first = graph.inputs[0]
-    own = widths[first.name]
+    own = widths[graph.inputs[0].name]
     there = {widths[layer.name] for layer in running}
     alike = sorted(one for one in there if (one[0], one[3]) == (own[0], own[3]))  # of the same numbers
     units: dict[Width, Unit] = {}

@@ -233,8 +233,7 @@ def _as_near_as_possible(
         if ram.where:
             raise _too_much_ram(graph, least, ram, alive)
         return least
-    allowed = _roomiest(graph, options, alive, ram)
-    least = smallest(allowed)
+    least = smallest(_roomiest(graph, options, alive, ram))
     if flash is not None and flash.where:
         raise _too_much_flash(least, flash)
     return least

@@ -118,8 +118,7 @@ def rescaled(ratios: Sequence[float]) -> Factors:
 
 
 def twice(ratios: Sequence[float]) -> Factors:
-    pairs = _merged([multiplier(ratio) for ratio in ratios])
-    return Factors(*_arrays(pairs))
+    return Factors(*_arrays(_merged([multiplier(ratio) for ratio in ratios])))
 
 
 def once(ratios: Sequence[float], bits: int = MULTIPLIER_BITS) -> Factors:

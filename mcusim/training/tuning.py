@@ -144,8 +144,7 @@ class _Tuner:
                 answers = self.student(x)
                 told = loss(targets, answers, known[:, :labels])
             optimizer.apply(tape.gradient(told, [variable.value for variable in variables]), variables)
-            alike = tf.argmax(answers, 1) == tf.argmax(targets, 1)
-            return told, tf.reduce_sum(tf.cast(alike, tf.int32))
+            return told, tf.reduce_sum(tf.cast(tf.argmax(answers, 1) == tf.argmax(targets, 1), tf.int32))
 
         self.step = step
 

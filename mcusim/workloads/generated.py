@@ -42,8 +42,7 @@ def make_firmware(
 
     `sanitize`: undefined behaviour in a kernel ends the (native) program. Raises as `build` and `target_for` do.
     """
-    target = target_for(facts, board, sanitize=sanitize)
-    return build(emit_firmware(library, facts, board), target, folder)
+    return build(emit_firmware(library, facts, board), target_for(facts, board, sanitize=sanitize), folder)
 
 
 def target_for(facts: Facts, board: Board | None, *, sanitize: bool = False) -> Target:

@@ -77,8 +77,7 @@ class QemuProcess(sharing.Processes):
         told = f"all that it said is in {share.folder / 'engine.log'}"
         if "unsupported machine type" in share.last_words:
             told = f"machine of [qemu] in the board file is {self.machine!r}: qemu-system-arm -M help lists all"
-        hint = full_disk_hint(share.folder) or told
-        return EngineError(what, where=where, hint=hint)
+        return EngineError(what, where=where, hint=full_disk_hint(share.folder) or told)
 
     def _explain_fault(self, share: Share) -> EngineError:
         record = share.read("fault.bin")

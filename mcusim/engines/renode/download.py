@@ -85,8 +85,7 @@ def _package() -> tuple[str, str]:
 
 
 def _fetch(name: str, sha256: str, progress: Progress | None) -> Path:
-    base = os.environ.get("MCUSIM_RENODE_URL") or PUBLISHER
-    url = f"{base.rstrip('/')}/{name}"
+    url = f"{(os.environ.get('MCUSIM_RENODE_URL') or PUBLISHER).rstrip('/')}/{name}"
     return download(url, sha256, name, None, OTHER_WAYS, MissingToolError, progress=progress)
 
 
@@ -124,8 +123,7 @@ def _extract(archive: Path, folder: Path) -> None:
     links: set[str] = set()
     with tarfile.open(archive, "r:gz") as packed:
         for member in packed:
-            name = _check(member, files, links)
-            (links if member.issym() else files).add(name)
+            (links if member.issym() else files).add(_check(member, files, links))
             # Readable and ours, whatever the packager's account was.
             member.mode = 0o755 if member.isdir() or member.mode & 0o100 else 0o644
             member.uid, member.gid, member.uname, member.gname = os.getuid(), os.getgid(), "", ""

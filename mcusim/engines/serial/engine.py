@@ -47,8 +47,7 @@ class _Serial:
 
     def run(self, job: Job) -> Execution:
         """See `Ready.run`."""
-        board = board_of(job, FACTS)
-        check_linked_for(job, board, FACTS, mailbox=False)
+        check_linked_for(job, board_of(job, FACTS), FACTS, mailbox=False)
         return run_on(self.rig.boards(job, _unfit), job, connect, FACTS, version())
 
 

@@ -108,8 +108,7 @@ class _Processes(sharing.Processes):
 
 def start_worker(job: Job, board: Board, folder: Path, nonce: str) -> subprocess.Popen[bytes]:
     """The process, with its order and log in `folder`."""
-    order = _order(job, board, nonce)
-    (folder / _ORDER).write_text(json.dumps(order), encoding="utf-8")
+    (folder / _ORDER).write_text(json.dumps(_order(job, board, nonce)), encoding="utf-8")
     with (folder / LOG).open("wb") as log:
         command = [sys.executable, "-m", "mcusim.engines.unicorn.worker", _ORDER]
         return start(command, folder, {"PYTHONPATH": ":".join(filter(None, sys.path))}, stdout=log, stderr=log)

@@ -190,8 +190,7 @@ def _lanes(channels: int, bytes_: int) -> Array:
     """(words, 2): which channels share a word; `channels` itself is a zero. Of bytes by fours 0 and 2, 1 and 3 do."""
     fours = channels // 4 * 4 if bytes_ == 1 else 0
     first = np.arange(fours).reshape(-1, 2, 2).transpose(0, 2, 1).reshape(-1, 2)
-    rest = np.arange(fours, channels + channels % 2).reshape(-1, 2)
-    return np.concatenate([first, rest])
+    return np.concatenate([first, np.arange(fours, channels + channels % 2).reshape(-1, 2)])
 
 
 def _merged(plan: Plan) -> int:

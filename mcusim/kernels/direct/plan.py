@@ -182,8 +182,7 @@ def tilings(geometry: Geometry, *, single: bool = False) -> Iterator[Tiling]:
         yield from map(Tiling, alone)
         for tile in [] if single else alone:
             for size in range(1, tile.window.positions):
-                small = replace(tile, window=replace(tile.window, positions=size))
-                tiles = Tiling(tile, small)
+                tiles = Tiling(tile, replace(tile, window=replace(tile.window, positions=size)))
                 if all(tiles.counts(geometry.columns)):
                     yield tiles
 

@@ -51,8 +51,7 @@ def add(layer: Add, inputs: Inputs) -> LayerCode:
     if (summing := summing_of(layer, inputs)) is not None:
         routine = stream(summing).routine
         ours: Fields = {"elements": layer.elements, "y": summing.coarse, "sum": routine.name, **dict(summing.fields)}
-        call = KernelCall("add_of_two", ("inputs", "output"), ours)
-        return LayerCode((call,), routines=(routine,))
+        return LayerCode((KernelCall("add_of_two", ("inputs", "output"), ours),), routines=(routine,))
     work = summing_up(layer, inputs)
     routine = stream(work).routine
     fields = {"elements": layer.elements, "inputs": len(inputs), "sum": routine.name}

@@ -77,8 +77,7 @@ def patch_copy(w: Window) -> Routine:
     a("pop", several([*_DATA, "r10", "r11", "pc"]))
     fields = {"rows": w.rows, "row_step": w.row_step, "taps": w.taps, "tap_step": w.tap_step}
     fields |= {"run_words": w.run_words, "positions": w.positions, "position_step": w.position_step}
-    twin = KernelCall("patch_copy", ("input", "patches", "count", "left"), fields)
-    return a.routine(SIGNATURE, twin)
+    return a.routine(SIGNATURE, KernelCall("patch_copy", ("input", "patches", "count", "left"), fields))
 
 
 def _registers(a: Assembly) -> None:

@@ -144,8 +144,7 @@ def float_tile(tile: FloatTile) -> Routine:
 def timed_tile(tile: FloatTile, *, in_flash: bool) -> Timed:
     """`in_flash`: the weights."""
     a = Assembly(tile.name, _head(tile))
-    writer = _Writer(a, tile, in_flash)
-    writer.write()
+    _Writer(a, tile, in_flash).write()
     parameters = {
         "filters": tile.filters,
         "positions": tile.positions,

@@ -94,8 +94,7 @@ def _moves(plan: Plan, places: Sequence[int]) -> int:
 
 
 def _around_of(plan: Plan, filters: int) -> Around:
-    shape = (plan.positions, plan.length, plan.step, len(plan.pairs))
-    return _around(filters, shape, plan.finish)
+    return _around(filters, (plan.positions, plan.length, plan.step, len(plan.pairs)), plan.finish)
 
 
 @lru_cache(maxsize=256)

@@ -66,6 +66,5 @@ def _with_rows(layer: Layer, steps: int) -> list[Layer]:
         made = replace(layer, shape=(steps, *shape), input_shape=(steps, *layer.input_shape))
         if shape == layer.shape:
             return [made]
-        flat = Reshape(name=f"{layer.name}_flat", inputs=(layer.name,), shape=(steps, *layer.shape))
-        return [made, flat]
+        return [made, Reshape(name=f"{layer.name}_flat", inputs=(layer.name,), shape=(steps, *layer.shape))]
     return [replace(layer, shape=(steps, *layer.shape))]

@@ -227,8 +227,7 @@ def _sum(layer: WeightedSum, call: Call) -> Layer | None:
     kernel = np.rint(reals)
     if np.abs(kernel + 0.5).max(initial=0) > _largest(entry.bits) or np.abs(reals - kernel).max(initial=0) > FAR:
         return None  # without a sign, and zero far off the middle; wider than the inputs; or times something
-    added = _bias(layer.bias, call.weights.bias, entry.scale * scales)
-    return _summed(layer, kernel, added, scales, call)
+    return _summed(layer, kernel, _bias(layer.bias, call.weights.bias, entry.scale * scales), scales, call)
 
 
 def _summed(layer: WeightedSum, kernel: Array, bias: Array, scales: Array, call: Call) -> WeightedSum | None:

@@ -25,8 +25,7 @@ def modern(node: OnnxNode) -> OnnxNode:
     """Raises ModelError for what is only computed in training."""
     told = {key: value for key, value in node.attributes.items() if key != "consumed_inputs"}
     rule = RULES.get(node.kind)
-    values = rule(node, told) if rule else node.values
-    return replace(node, attributes=Attributes(told), values=values)
+    return replace(node, attributes=Attributes(told), values=rule(node, told) if rule else node.values)
 
 
 def _broadcast(node: OnnxNode, told: Told) -> tuple[Value | None, ...]:

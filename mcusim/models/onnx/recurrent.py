@@ -153,8 +153,7 @@ def _outputs(node: OnnxNode, layers: list[Recurrent], steps: int, sequence: bool
     """Y and Y_h. Where nobody reads the sequence only the last state is computed."""
     units = layers[0].units
     if not sequence:
-        states = [tensor(layer.name, (1, 1, units)) for layer in layers]
-        joined = joined_along(node, states, 0, node.name)
+        joined = joined_along(node, [tensor(layer.name, (1, 1, units)) for layer in layers], 0, node.name)
         return [joined, joined]
     parts = [tensor(layer.name, (steps, 1, 1, units)) for layer in layers]
     parts = [_turned(node, part) if layer.backwards else part for part, layer in zip(parts, layers, strict=True)]

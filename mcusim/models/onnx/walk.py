@@ -85,8 +85,7 @@ class Walk:
         planes = self.channels_last and rank in (3, 4) and reads_planes(self.model, declared.name)
         order = channels_last(rank) if planes else tuple(range(rank))
         own = tuple(shape[axis] for axis in order[1:]) or shape
-        layer = Input(name=self.made.unique(name), inputs=(), shape=own)
-        return tensor(self.made.add(layer), shape, order)
+        return tensor(self.made.add(Input(name=self.made.unique(name), inputs=(), shape=own)), shape, order)
 
     def _shape(self, declared: Declared, name: str) -> Shape:
         """With a batch of 1, and axes that the model leaves open as the user told them. An only axis is no batch."""

@@ -140,8 +140,7 @@ class Call:
     def add(self, kind: str, *inputs: str | None, outputs: int = 1, **attributes: Any) -> str:
         """A node on the way; -> its first output, of which others are called `NAME.1`, .."""
         name = f"{self.outputs[0]} {len(self.nodes)}"
-        names = (name, *(f"{name}.{number}" for number in range(1, outputs)))
-        self._append(kind, inputs, names, attributes)
+        self._append(kind, inputs, (name, *(f"{name}.{number}" for number in range(1, outputs))), attributes)
         return name
 
     def end(self, kind: str, *inputs: str | None, gives: Any = "", **attributes: Any) -> None:

@@ -81,8 +81,7 @@ def _product(call: Call) -> ScaledProduct | None:
 
 def _multiply(call: Call) -> None:
     if not _with_constant(call, lambda constant, first: (constant, np.zeros_like(constant))):
-        made = _merged(Multiply, call)
-        call.activated(replace(made, product=_product(call)))
+        call.activated(replace(_merged(Multiply, call), product=_product(call)))
 
 
 def _negated(call: Call) -> None:
@@ -105,8 +104,7 @@ def _squared(call: Call) -> None:
 def _squared_difference(call: Call) -> None:
     made = _merged(Subtract, call)
     inner = call.add(replace(made, name=call.unique(f"{call.name}_difference")))
-    own = call.own(made.shape, inner.name, inner.name)
-    call.add(Multiply(**own, input_shapes=(made.shape, made.shape)))
+    call.add(Multiply(**call.own(made.shape, inner.name, inner.name), input_shapes=(made.shape, made.shape)))
 
 
 def _divide(call: Call) -> None:

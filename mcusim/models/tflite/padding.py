@@ -72,8 +72,7 @@ def _seen(call: Call, shape: Shape) -> str:
         return call.view(0, shape)
     if call.made[-1].shape == shape:
         return call.made[-1].name
-    seen = Reshape(**call.step("plane", shape, call.made[-1].name))
-    return call.add(seen).name
+    return call.add(Reshape(**call.step("plane", shape, call.made[-1].name))).name
 
 
 CONVERTERS: Mapping[str, Callable[[Call], None]] = {"PAD": _pad, "PADV2": _pad}

@@ -95,8 +95,7 @@ class Sheet:
         """The same numbers, as a tensor of its own."""
         source, inputs = self.file.tensors[tensor], (tensor, self.integers(shape))
         name = self.titles.pop((tensor, shape), None) or self.unique(f"{source.name}_reshaped")
-        made = replace(source, name=name, shape=shape, buffer=0)
-        return self._operator("RESHAPE", inputs, made, {})
+        return self._operator("RESHAPE", inputs, replace(source, name=name, shape=shape, buffer=0), {})
 
     # -- constants -----------------------------------------------------------------------------------------------------
 

@@ -65,8 +65,7 @@ def cut(sheet: Sheet, tensor: int, begin: Shape, sizes: Shape, steps: Shape | No
 
 
 def zero_padding(sheet: Sheet, layer: ZeroPadding) -> None:
-    tensor = sheet.view(0, plane(layer.input_shape))
-    sheet.done(_padded(sheet, tensor, layer.padding))
+    sheet.done(_padded(sheet, sheet.view(0, plane(layer.input_shape)), layer.padding))
 
 
 # -- pools -------------------------------------------------------------------------------------------------------------
@@ -98,8 +97,7 @@ def _pool(sheet: Sheet, layer: Pooling, kind: str, source: int, padding: int) ->
         **{"padding": padding, "stride_h": layer.strides[0], "stride_w": layer.strides[1]},
         **{"filter_h": layer.size[0], "filter_w": layer.size[1]},
     }
-    output = (1, *layer.output_plane, layer.shape[-1])
-    sheet.end(kind, (source,), output, layer.activation, **options)
+    sheet.end(kind, (source,), (1, *layer.output_plane, layer.shape[-1]), layer.activation, **options)
 
 
 def _axes(layer: Pooling) -> tuple[int, ...] | None:
