@@ -8,11 +8,11 @@ import pytest
 
 from mcusim.comparison.hold import hold
 from mcusim.comparison.limits import read_limit
-from mcusim.line.budgets import check
 from mcusim.reports import FORMATS, render
 from mcusim.reports.measured import pairs
 from mcusim.reports.report import Report, Run, RunError
 from mcusim.timing.timing import HOW, MEASURED
+from tests.line.test_budgets import check
 from tests.reports.reports import empty_report, good_run, timed
 from tests.reports.test_to_console import shown
 
