@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from mcusim.layers.dense import Dense
 from tests.onnx_files import PLANE, SERIES, VECTOR, File, assert_equal, ints, one, read, w
+
+
+def weights_times(shape: tuple[int, ...]) -> File:
+    """A matrix of weights, to the left of the input."""
+    file = File(shape)
+    file.add("MatMul", w(5, shape[-2]), "x")
+    return file
+
+
+def turned_gemm() -> File:
+    """A bias of one number for each row, of which there is one."""
+    return one(VECTOR, "Gemm", w(12, 5), w(1, 1), alpha=0.5)
+
 
 CONVOLUTIONS = [
     one(PLANE, "Conv", w(5, 4, 3, 3), w(5)),
@@ -63,6 +78,8 @@ MATRICES = [
     one((1, 3, 12), "MatMul", w(12, 5)),
     one((1, 2, 3, 12), "MatMul", w(12, 5)),
     one((1, 3, 12), "MatMul", w(1, 12, 1)),
+    turned_gemm(),
+    weights_times((1, 12, 3)),
 ]
 ACTIVATIONS = [
     one(PLANE, kind, **settings, opset=20)
@@ -140,6 +157,7 @@ PADS = [
     one(PLANE, "Pad", ints(1, 2, 0, 1), None, ints(2, 3), opset=18),
     one(VECTOR, "Pad", ints(0, 3, 0, 2)),
     one(SERIES, "Pad", pads=[0, 0, 1, 0, 0, 2], opset=10),
+    one(PLANE, "Pad", ints(0, 0, 1, 2, 0, 0, 0, 3), mode="wrap", opset=19),
 ]
 SIZES = [
     one(PLANE, "Resize", None, np.array([1, 1, 2, 3], np.float32), mode="nearest"),
@@ -181,18 +199,30 @@ REDUCED = [
 ]
 REDUCED += [one(PLANE, "ReduceSum", ints(*axes), keepdims=keep) for axes, keep in (((2, 3), 0), ((1,), 1))]
 REDUCED += [one(PLANE, "ReduceMean", ints(1, 2), opset=18)]
+# Nothing is computed, which is a model where something is before or behind it.
+NOTHING = [
+    one(PLANE, "Clip"),
+    one(PLANE, "Tile", ints(1, 1, 1, 1)),
+    one(PLANE, "Pad", ints(*(0,) * 8)),
+]
+# A last window would begin behind the padding. onnxruntime's inference of shapes counts it, where something reads it.
+ENDS = [one(PLANE, "MaxPool", kernel_shape=[2, 2], strides=[3, 3], pads=[0, 0, 1, 1], ceil_mode=1)]
 CASES = [
     *(CONVOLUTIONS + POOLS + MATRICES + ACTIVATIONS + MERGES + NORMALIZATIONS + SHAPES + PADS + SIZES + REDUCED),
 ]
 
 
-@pytest.mark.parametrize("file", CASES, ids=[f"{number}-{file.nodes[0].op_type}" for number, file in enumerate(CASES)])
+def named(files: list[File]) -> dict[str, Any]:
+    return {"argvalues": files, "ids": [f"{number}-{file.nodes[0].op_type}" for number, file in enumerate(files)]}
+
+
+@pytest.mark.parametrize("file", **named(CASES + ENDS))
 def test_an_operator_computes_what_onnxruntime_does(file: File) -> None:
     made = assert_equal(file)
     assert len(made.outputs) == 1
 
 
-@pytest.mark.parametrize("file", CASES, ids=[f"{number}-{file.nodes[0].op_type}" for number, file in enumerate(CASES)])
+@pytest.mark.parametrize("file", **named(CASES + NOTHING))
 def test_behind_a_convolution_and_before_a_dense_layer(file: File) -> None:
     """Channels lie last, and a flattened plane feeds a matrix: whatever moves has to move right."""
     shape = file.shape
