@@ -130,11 +130,32 @@ def test_work_goes_on_when_the_last_worker_was_lost(monkeypatch: pytest.MonkeyPa
     assert sorted(found) == [0, 1, 2] and len(set(found.values())) == 2
 
 
+class Done:
+    """A task that is done as soon as a scheduler has it."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+
+    def add_done_callback(self, put: Callable[[Any], None]) -> None:
+        put(self)
+
+    def result(self, timeout: float) -> str:
+        return self.key.upper()
+
+
 class Few:
-    """A client of workers with a thread each, of which nobody is asked."""
+    """A client of workers with a thread each, of which nobody is asked. `given`: where tasks may be, by their keys."""
 
     def __init__(self, *addresses: str) -> None:
         self.addresses = addresses
+        self.given: dict[str, list[str]] = {}
+
+    def submit(self, _function: object, _task: object, key: str, workers: list[str], **_options: object) -> Done:
+        self.given[key] = workers
+        return Done(key)
+
+    def cancel(self, _futures: object) -> None:
+        """What is left."""
 
     def nthreads(self) -> dict[str, int]:
         return dict.fromkeys(self.addresses, 1)
@@ -153,6 +174,52 @@ def test_estimates_have_a_core_each() -> None:
     assert note.startswith("2 of 3 workers of small compute nothing")
     there._client.addresses = ("l1", "s3", "s2")  # type: ignore[attr-defined]
     assert there._wanted(computing=True) == ["l1", "s2"]  # who was spare takes the place of one that is lost
+
+
+def test_each_thread_has_a_task_and_one_in_hand() -> None:
+    client = Few("l1", "l2")
+    there = cluster_module.Cluster(client, able)  # type: ignore[arg-type]
+    given = [(len(client.given), *done) for done in there.each(slowly, {name: ord(name) for name in "abcdefg"})]  # type: ignore[arg-type]
+    assert given == [(min(4 + done, 7), ord(name), name.upper()) for done, name in enumerate("abcdefg", start=1)]
+
+
+def test_who_computes_nothing_is_told_so() -> None:
+    client = Few("l1", "s1", "s2", "s3")
+    there = cluster_module.Cluster(client, able)  # type: ignore[arg-type]
+    there._wanted(computing=False)
+    assert client.given == {}
+    there._wanted(computing=True)
+    assert list(client.given.values()) == [["s2"], ["s3"]]
+
+
+def awake(dask_worker: Any) -> set[str]:
+    return {name for name, callback in dask_worker.periodic_callbacks.items() if callback.is_running()}
+
+
+def wake(names: set[str], dask_worker: Any) -> None:
+    for name in names:
+        dask_worker.periodic_callbacks[name].start()
+
+
+@pytest.mark.parametrize("rest_s", [1000, 0.2])
+def test_a_worker_rests_for_a_while(cluster: Any, monkeypatch: pytest.MonkeyPatch, rest_s: float) -> None:
+    monkeypatch.setattr(cluster_module, "REST_S", rest_s)
+    resting = {"profile", "profile-cycle", "tick"}
+    with distributed.Client(cluster) as client:
+        there = cluster_module.Cluster(client, able)
+        there.states = {address: state._replace(cores=1) for address, state in there.states.items()}
+        before = client.run(awake)
+        assert [result for _, result in there.each(slowly, {f"rest-{rest_s}": 1}, computing=True)]
+        rests = there.able[1]
+        there._told[0].result(timeout=30)
+        now, until = client.run(awake), time.monotonic() + 30
+        if rest_s > 1:
+            assert now == {**before, rests: before[rests] - resting} and resting < before[rests]
+            client.run(wake, resting, workers=[rests])
+        while now != before and time.monotonic() < until:
+            time.sleep(0.1)
+            now = client.run(awake)
+        assert now == before
 
 
 def test_no_more_processes_compute_than_there_are_cores(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,24 +249,16 @@ def test_nobody_is_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> No
         list(there.each(slowly, {"one": 1}))
 
 
-class Cancelled:
-    """A result that is known to a scheduler that is gone."""
+class Cancelled(Done):
+    """Its result is known to a scheduler that is gone."""
 
-    key = "one"
-
-    def add_done_callback(self, put: Callable[[Any], None]) -> None:
-        put(self)
-
-    def result(self, timeout: float) -> None:
+    def result(self, timeout: float) -> str:
         raise FutureCancelledError(self.key, "scheduler-connection-lost")
 
 
 class Alone(Few):
-    def submit(self, *_: object, **_options: object) -> Cancelled:
-        return Cancelled()
-
-    def cancel(self, _futures: object) -> None:
-        """It is."""
+    def submit(self, _function: object, _task: object, key: str, workers: list[str], **_options: object) -> Done:
+        return Cancelled(key)
 
 
 def test_a_scheduler_that_dies_is_an_error() -> None:
