@@ -4,8 +4,6 @@ A channel can be left out where all that read it are sums: their weights for it 
 last axis of each tensor holds all channels, once or, behind a Flatten, once for each position.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial

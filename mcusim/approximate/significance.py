@@ -7,8 +7,6 @@ and as often as it is above zero.
 `magnitude`: |weight| alone. `random`: chance, by the seed. These two show what a choice is worth.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """github: what a job of GitHub Actions does around a run; action.yml calls it."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

@@ -1,7 +1,5 @@
 """merge: the reports of shards, put together to the one that a whole run would have written."""
 
-from __future__ import annotations
-
 from functools import partial
 from pathlib import Path
 

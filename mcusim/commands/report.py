@@ -1,7 +1,5 @@
 """report: a report.json in other formats, without running anything."""
 
-from __future__ import annotations
-
 from functools import partial
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Formats -> the files that options name, standard output, and the page of a GitHub job."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Callable, Mapping

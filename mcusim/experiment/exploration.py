@@ -1,7 +1,5 @@
 """[explore] of an experiment file: which keys may have which values, and what is wanted of the figures."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal

@@ -5,8 +5,6 @@ squares over all points that were evaluated gives the changes; how much of the f
 far to believe them: where axes work together, no sum of changes is right.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

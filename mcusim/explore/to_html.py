@@ -3,8 +3,6 @@
 It stays below 2 MB: of more than fits it shows some, and says so.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any

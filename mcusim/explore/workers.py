@@ -1,7 +1,5 @@
 """Where points are evaluated: in this process, in processes of this machine, or on machines of a Dask cluster."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec

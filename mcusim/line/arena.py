@@ -7,8 +7,6 @@ same time may not overlap; the largest sum of it is the lower bound of any arena
 asks for nothing.
 """
 
-from __future__ import annotations
-
 import random
 from bisect import bisect_right, insort
 from collections.abc import Iterator, Mapping

@@ -4,8 +4,6 @@ Shards are refused that are not parts of one whole: some are missing or there tw
 another experiment, commit, model, compiler or engine than the rest.
 """
 
-from __future__ import annotations
-
 import itertools
 import os
 from collections.abc import Iterator, Sequence

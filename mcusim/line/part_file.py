@@ -1,7 +1,5 @@
 """Part <-> bytes: JSON and arrays, of which nothing is believed when they are read."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Any, ClassVar, Literal

@@ -3,8 +3,6 @@
 Whoever shows a report has neither data set nor time to load it.
 """
 
-from __future__ import annotations
-
 import base64
 import json
 import math

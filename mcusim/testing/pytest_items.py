@@ -1,7 +1,5 @@
 """mcusim*.toml -> tests of pytest: one for each run, and one for each of its budgets."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from os import PathLike
 from pathlib import Path

@@ -3,8 +3,6 @@
 Every function takes and gives samples (N, ...) of float32; all that is drawn comes from `random`.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from mcusim.system.arrays import Array

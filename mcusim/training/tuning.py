@@ -5,8 +5,6 @@ back more. Targets are the answers of the exact graph to the very samples that a
 al., 2015): no labels are needed, and a graph of which nothing was left out has nothing to learn.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal

@@ -1,7 +1,5 @@
 """Flash of a board: by the disk of its probe, or by a boot loader over its serial port."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

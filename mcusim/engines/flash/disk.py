@@ -1,7 +1,5 @@
 """The disk that an ST-Link shows: what is copied there it writes into the flash of the board, and then resets it."""
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Callable, Iterator

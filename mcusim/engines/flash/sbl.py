@@ -5,8 +5,6 @@ answered. The boot loader listens at 921600 baud, and only when its pin is pulle
 the SparkFun Edge that is the button 14, held while the port is opened, which resets the board.
 """
 
-from __future__ import annotations
-
 import struct
 import time
 import zlib

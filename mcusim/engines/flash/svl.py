@@ -4,8 +4,6 @@ A packet is a length in two bytes, the higher one first, of what follows: a comm
 reset, which opening the port is, it takes its rate from a `U`, tells its version, and asks for frames of 2048 bytes.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """A serial port that a boot loader speaks on: bytes, with a limit for each wait."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager

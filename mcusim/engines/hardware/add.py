@@ -1,7 +1,5 @@
 """What a user tells of a board, and what is connected -> a [[board]] more in the hardware map, whose text stays."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import replace

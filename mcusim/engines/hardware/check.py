@@ -1,7 +1,5 @@
 """The hardware map and this machine -> what is wrong with each board, and one thing to do."""
 
-from __future__ import annotations
-
 import os
 import socket
 from collections.abc import Callable, Iterator, Sequence

@@ -1,7 +1,5 @@
 """What a firmware with marks has counted (codegen/harness/layers.h), as bytes."""
 
-from __future__ import annotations
-
 import struct
 from typing import Protocol, runtime_checkable
 

@@ -1,7 +1,5 @@
 """Job -> boards of the hardware map that this run holds until it ends."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path

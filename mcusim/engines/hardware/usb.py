@@ -1,7 +1,5 @@
 """Serial ports of this machine -> which are of probes, boards and meters, and which port a board of the map has."""
 
-from __future__ import annotations
-
 import os
 import stat
 from collections.abc import Iterator, Sequence

@@ -1,8 +1,6 @@
 """A board of the hardware map -> what speaks to its probe: a GDB server, started here or running already, or pyOCD in
 this process."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path

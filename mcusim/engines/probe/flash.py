@@ -1,7 +1,5 @@
 """Image -> the flash of the board that a probe has, unless it is there already, and the proof that it is."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from mcusim.boards.board import Board

@@ -10,8 +10,6 @@ What servers do otherwise than each other:
   of which we saw that they step off it.
 """
 
-from __future__ import annotations
-
 import re
 import time
 import zlib

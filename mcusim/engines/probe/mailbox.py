@@ -1,7 +1,5 @@
 """The mailbox in a firmware's RAM (codegen/harness/mailbox.h), as bytes."""
 
-from __future__ import annotations
-
 import struct
 from typing import NamedTuple
 

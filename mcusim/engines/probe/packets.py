@@ -3,8 +3,6 @@
 Reference: "Debugging with GDB", appendix E.
 """
 
-from __future__ import annotations
-
 import select
 import socket
 import time

@@ -1,7 +1,5 @@
 """What a debug probe can do with a board, whoever speaks to it. Every wait has a limit, and ends when it is told to."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Protocol
 

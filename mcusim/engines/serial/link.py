@@ -5,8 +5,6 @@ means that the answer was lost. A board that was reset is told by another boot i
 again. docs/serial.md tells the protocol.
 """
 
-from __future__ import annotations
-
 import secrets
 import struct
 import time

@@ -1,7 +1,5 @@
 """A serial port of this machine: opened for us alone, lost and found again, read by pieces between zeros."""
 
-from __future__ import annotations
-
 import errno
 import os
 import time

@@ -1,7 +1,5 @@
 """The firmware of a run -> what its flash holds: a treemap of functions and arrays, and the sums of its sections."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice

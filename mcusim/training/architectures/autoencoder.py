@@ -1,7 +1,5 @@
 """Dense layers that narrow and widen: what they cannot repeat is anomalous (task `anomaly`)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

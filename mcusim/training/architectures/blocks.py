@@ -1,7 +1,5 @@
 """The few layers that all architectures share."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

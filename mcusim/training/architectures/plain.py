@@ -1,7 +1,5 @@
 """Dense layers, and convolutions one after the other."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Recurrent layers one after the other: the last step of the last one is what the classes are told from."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from functools import partial

@@ -3,8 +3,6 @@
 Convolutions of `resnetv1` have stride 1: where its paper says stride, a max-pool follows.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any

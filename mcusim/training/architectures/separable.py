@@ -1,7 +1,5 @@
 """Networks of depthwise separable convolutions: one over each channel alone, then one of 1 over all channels."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 
