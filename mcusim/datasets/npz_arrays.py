@@ -13,12 +13,12 @@ import numpy as np
 
 from mcusim.system.arrays import Array
 from mcusim.system.errors import DataError, suggestion
+from mcusim.system.names import words_of
 
 # Of all arrays that are read, with their copies in float32: the rest of the line needs as much.
 LARGEST_BYTES = 3 * 2**29
 MOST_ARRAYS = 1000
 WRITE = "write one: numpy.savez('data.npz', x_train=.., y_train=.., x_test=.., y_test=..)"
-LONGEST_REASON = 200
 # NumPy gives a header, which is a Python literal, to Python's own parser.
 UNREADABLE = (ValueError, TypeError, SyntaxError, tokenize.TokenError, RecursionError, MemoryError, OverflowError)
 
@@ -38,9 +38,8 @@ def opened(path: Path) -> Iterator[zipfile.ZipFile]:
         hint = "store fewer samples, or a smaller type"
         raise DataError("the arrays do not fit into memory", where=str(path), hint=hint) from None
     except (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-        reason = " ".join(str(error).split())[:LONGEST_REASON]
         hint = "write it again with numpy.savez_compressed()"
-        raise DataError(f"{path.name!r} is damaged: {reason}", where=str(path), hint=hint) from None
+        raise DataError(f"{path.name!r} is damaged: {words_of(error)}", where=str(path), hint=hint) from None
 
 
 def demand_data(path: Path, where: str) -> None:

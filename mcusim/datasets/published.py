@@ -24,6 +24,7 @@ from mcusim.system.cache import cache_folder
 from mcusim.system.download import download, has_checksum
 from mcusim.system.errors import DataError
 from mcusim.system.files import write_bytes
+from mcusim.system.names import words_of
 from mcusim.system.progress import Progress
 
 REQUIRED = ("x_train", "y_train", "x_test", "y_test")
@@ -180,8 +181,7 @@ def _told_of(path: Path) -> Iterator[None]:
     except DataError as error:
         raise DataError(error.what, where=error.where or str(path), hint=error.hint or hint) from None
     except DAMAGED as error:
-        reason = " ".join(str(error).split())[: npz_arrays.LONGEST_REASON]
-        what = f"a file of the data set is damaged or missing: {reason}"
+        what = f"a file of the data set is damaged or missing: {words_of(error)}"
         raise DataError(what, where=str(path), hint=hint) from None
 
 

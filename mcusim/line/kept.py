@@ -16,6 +16,7 @@ import numpy as np
 from mcusim.engines.engine import Engine, Execution, Job, Ready
 from mcusim.system.files import sha256_of
 from mcusim.system.kept_files import KeptFiles
+from mcusim.system.names import words_of
 from mcusim.system.own_code import own_code
 from mcusim.system.packed import pack, unpack
 from mcusim.timing.load_recording import BROKEN, code_of, counts_of
@@ -46,7 +47,7 @@ class Kept:
         except FileNotFoundError:
             return None, None
         except BROKEN as error:
-            reason = " ".join(str(error).split())[:100]
+            reason = words_of(error, 100)
             return None, f"a run that --cache kept is ignored, and was run again: {reason} ({name[:12]}..)"
 
     def write(self, name: str, execution: Execution) -> None:

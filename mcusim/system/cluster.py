@@ -189,7 +189,7 @@ class Cluster:
 
 
 def _gone(error: BaseException) -> EngineError:
-    what = f"the scheduler does not answer any more: {words_of(error)[:200]}"
+    what = f"the scheduler does not answer any more: {words_of(error)}"
     return EngineError(what, hint="start it again, and this command: what was done is kept")
 
 
@@ -272,7 +272,7 @@ def _told(state: object) -> State:
         return State(str(state[0]), "", "", 1)
     assert isinstance(state, BaseException)
     is_other = isinstance(state, ImportError)
-    return State("none" if is_other else which(), f"{type(state).__name__}: {words_of(state)[:200]}", "", 1)
+    return State("none" if is_other else which(), f"{type(state).__name__}: {words_of(state)}", "", 1)
 
 
 def _rest(rest_s: float) -> None:

@@ -4,6 +4,7 @@ import re
 
 LONGEST_FILE_NAME = 60
 LONGEST_SHOWN = 2000  # letters of a line or a cell
+LONGEST_REASON = 200
 
 
 def printable(text: str) -> str:
@@ -16,9 +17,9 @@ def printable(text: str) -> str:
     )
 
 
-def words_of(error: BaseException) -> str:
-    """What an error of others says, in one line; its class where it says nothing."""
-    return printable(" ".join(str(error).split()) or type(error).__name__)
+def words_of(error: BaseException, most: int = LONGEST_REASON) -> str:
+    """What an error of others says, in one line of so many letters at most; its class where it says nothing."""
+    return printable(" ".join(str(error).split()) or type(error).__name__)[:most]
 
 
 def shortened(text: str, most: int = LONGEST_SHOWN) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from mcusim.system.errors import ConfigurationError
 from mcusim.system.files import read_text
+from mcusim.system.names import words_of
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -33,8 +34,7 @@ def read_toml(path: Path) -> tuple[dict[str, Any], str]:
     try:
         return _tables(text), text
     except (ValueError, RecursionError) as error:  # of its grammar, or what its numbers and dates say is impossible
-        reason = " ".join(str(error).split())
-        what = f"{path.name!r} is not TOML: {reason}"
+        what = f"{path.name!r} is not TOML: {words_of(error)}"
         raise ConfigurationError(what, where=str(path), hint=_GRAMMAR_HINT) from None
 
 

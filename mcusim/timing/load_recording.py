@@ -11,7 +11,7 @@ import numpy.typing as npt
 from mcusim.engines import counts as kinds
 from mcusim.engines.counts import ROOTS, Block, CallNode, CallTree, Counts, Edge, Event, demand_block
 from mcusim.system.errors import DataError
-from mcusim.system.names import printable
+from mcusim.system.names import printable, words_of
 from mcusim.timing.code import Code
 from mcusim.timing.recording import FORMAT, Recording
 from mcusim.timing.source import Function
@@ -38,8 +38,7 @@ def load(path: Path) -> Recording:
             raise DataError(f"{path.name!r} is a profile of format {shown}, not {FORMAT}", where=str(path), hint=_HINT)
         return _recording(document)
     except BROKEN as error:
-        reason = printable(str(error))[:200] or type(error).__name__
-        raise DataError(f"{path.name!r} is not a profile: {reason}", where=str(path), hint=_HINT) from error
+        raise DataError(f"{path.name!r} is not a profile: {words_of(error)}", where=str(path), hint=_HINT) from error
 
 
 def _recording(document: dict[str, Any]) -> Recording:

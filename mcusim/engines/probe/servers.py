@@ -161,7 +161,7 @@ def _await(process: subprocess.Popen[bytes], kind: Kind, port: int, log: Path, w
 
 def words_of_error(error: BaseException) -> str:
     """In one line, of who may say anything."""
-    return words_of(error)[:300]
+    return words_of(error, 300)
 
 
 def _last_words(log: Path) -> str:

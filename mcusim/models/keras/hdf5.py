@@ -18,6 +18,7 @@ import numpy as np
 from mcusim.models.keras.hdf5_objects import Objects
 from mcusim.system.arrays import Array
 from mcusim.system.errors import ModelError
+from mcusim.system.names import words_of
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 LARGEST_WEIGHTS_ELEMENTS = 2**26  # of a whole model: 256 MiB
@@ -50,8 +51,7 @@ def reading() -> Iterator[None]:
         with bounded():
             yield
     except DAMAGE as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise broken(reason[:200]) from None
+        raise broken(words_of(error)) from None
 
 
 class Hdf5:
