@@ -199,11 +199,11 @@ def _with_stack(
             found = fastest_within(allowed, flash.size_bytes)
         if found is None:
             return None
-        small = _cheap_in_flash(allowed, found, alive)
-        found = small if _met(ram, ram_bytes(graph, small)) else found
-        if ram is None or ram_bytes(graph, found) <= ram.size_bytes:
-            return found
-        less += ram_bytes(graph, found) - ram.size_bytes
+        for one in (_cheap_in_flash(allowed, found, alive), found):
+            over = 0 if ram is None else ram_bytes(graph, one) - ram.size_bytes
+            if over <= 0:
+                return one
+        less += over
     return None
 
 

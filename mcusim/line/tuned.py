@@ -50,11 +50,12 @@ def tuned_case(
     chosen = case.approximation.tuning if case.approximation else None
     if chosen is None:
         return reduced(step=1, begun=None)
-    graph = None
+    graph, lesson = None, None
     for step in range(1, chosen.steps + 1):
         graph = reduced(step=step, begun=graph)
         if graph.skipped or chosen.labels:
-            graph = _tuned(setting, case, chosen, graph, exact_graph(), origin, bench)
+            lesson = lesson or _lesson(graph, setting, case, origin, chosen.labels)
+            graph = _tuned(setting, case, chosen, graph, exact_graph(), lesson, bench)
     assert graph is not None
     return graph
 
@@ -65,11 +66,10 @@ def _tuned(
     chosen: TuningSettings,
     reduced: Graph,
     exact: Graph,
-    origin: FloatModel,
+    lesson: Lesson,
     bench: Bench,
 ) -> Graph:
     settings, seed = case.model.training.of_tuning(chosen), setting.seed + case.repeat
-    lesson = _lesson(reduced, origin, chosen.labels, share_of(case.model, setting.experiment), seed)
     # Of all that the weights, and what is told of them, depend on.
     key = digest_of((VERSION, settings.model_dump(), seed, lesson, reduced.layers, exact.layers))
     path = setting.trained / f"{file_name(case.model.name)}+{key[:16]}{SUFFIX}"
@@ -85,7 +85,8 @@ def _tuned(
     return replace(graph, notes=(*graph.notes, note))
 
 
-def _lesson(reduced: Graph, origin: FloatModel, labels: float, share: float, seed: int) -> Lesson:
+def _lesson(reduced: Graph, setting: Setting, case: Case, origin: FloatModel, labels: float) -> Lesson:
+    """The same in all steps."""
     dataset = origin.fitted.dataset
     if len(reduced.inputs) > 1 or len(reduced.outputs) > 1:
         what = f"model {reduced.name!r} has {len(reduced.inputs)} inputs and {len(reduced.outputs)} outputs"
@@ -93,7 +94,7 @@ def _lesson(reduced: Graph, origin: FloatModel, labels: float, share: float, see
     if dataset.x_train is None or not len(dataset.x_train):
         hint = f"add x_train, or leave {TABLE} out"
         raise DataError(f"weights are tuned on training samples, and {dataset.name!r} has none", hint=hint)
-    learned, held = held_out(dataset, share, seed)
+    learned, held = held_out(dataset, share_of(case.model, setting.experiment), setting.seed + case.repeat)
     [judge] = origin.fitted.judges.values()
     is_choice = judge.task.NAME == "classification" and reduced.ends[0].elements > 1
     answers: Answers = "classes" if is_choice else "numbers"
