@@ -138,17 +138,12 @@ class Approximation(Protocol):
     where these are shares alone. `ON_INTEGERS`: is it made of the quantized graph, and not of the real one?
     """
 
-    @property
-    def NAME(self) -> str: ...
-
-    @property
-    def SUMMARY(self) -> str: ...
+    NAME: str
+    SUMMARY: str
+    ON_INTEGERS: bool
 
     @property
     def DEFAULT(self) -> Degree: ...
-
-    @property
-    def ON_INTEGERS(self) -> bool: ...
 
     def reduce(self, made: Reduced, wanted: Wanted) -> Reduced:
         """Only asked where some of it is wanted. Notes say what is skipped, and what is not, and why.

@@ -21,5 +21,4 @@ FORMATS: Mapping[str, str] = {
 
 def render(comparison: Comparison, name: str) -> str:
     """The comparison in the format of that name."""
-    text: str = import_module(f"mcusim.comparison.to_{name}").render(comparison)
-    return text
+    return str(import_module(f"mcusim.comparison.to_{name}").render(comparison))

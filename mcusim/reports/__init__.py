@@ -37,7 +37,5 @@ def render(report: Report, name: str, folder: Path | None = None) -> str:
     """The report in the format of that name. `folder`: where the folders of its runs lie, for one that looks there."""
     module = import_module(f"mcusim.reports.to_{name}")
     if folder is not None and hasattr(module, "render_from"):
-        text: str = module.render_from(report, folder)
-        return text
-    text = module.render(report)
-    return text
+        return str(module.render_from(report, folder))
+    return str(module.render(report))

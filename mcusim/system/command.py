@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -127,10 +128,8 @@ def stop(processes: Iterable[subprocess.Popen[bytes]]) -> None:
         for process in running:
             _signal_group(process, signal.SIGTERM)
         for process in running:
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 process.wait(_TERMINATION_S)
-            except subprocess.TimeoutExpired:
-                continue
     finally:  # also when a second Ctrl-C interrupts the waiting
         for process in running:
             _signal_group(process, signal.SIGKILL)  # also those that a shell, which ended, had started
@@ -138,7 +137,5 @@ def stop(processes: Iterable[subprocess.Popen[bytes]]) -> None:
 
 
 def _signal_group(process: subprocess.Popen[bytes], number: int) -> None:
-    try:
+    with suppress(ProcessLookupError, PermissionError):  # ended in between
         os.killpg(process.pid, number)
-    except (ProcessLookupError, PermissionError):  # ended in between
-        return

@@ -146,7 +146,8 @@ def work(plan: Plan, memory: Memory) -> Mapping[str, float]:
     total = {**dict.fromkeys(CYCLES, 0.0), "once": 1.0}
     known = sum(len(regions) for regions, _ in plan.parts) == 1  # to the compiler
     for region in (region for regions, _ in plan.parts for region in regions):
-        _add(total, _copied(plan.geometry, region, known=known))
+        for name, times in _copied(plan.geometry, region, known=known).items():
+            total[name] += times
     parts, turns = len(plan.parts), plan.turns
     pieces, weights, _ = _weights(plan, memory)
     total["weights"] = turns * pieces * weights
@@ -163,11 +164,6 @@ def _read(plan: Plan, tile: Tile, memory: Memory) -> float:
     """Cycles of what a call reads besides weights: biases, in what record they lie, and of the block."""
     biases = tile.window.filters * plan.geometry.record_words
     return memory.scattered(WORD_BYTES * (biases + FIELDS))
-
-
-def _add(total: dict[str, float], done: Mapping[str, float]) -> None:
-    for name, times in done.items():
-        total[name] += times
 
 
 def _weights(plan: Plan, memory: Memory) -> tuple[int, float, int]:

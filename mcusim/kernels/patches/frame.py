@@ -226,17 +226,5 @@ def _needed(layer: Convolution, axis: int, length: int, outputs: int) -> int:
 
 def _turned(f: Frame) -> Frame:
     """Rows and columns exchanged."""
-
-    def pair(one: Pair) -> Pair:
-        return one[1], one[0]
-
-    return replace(
-        f,
-        input=pair(f.input),
-        output=pair(f.output),
-        size=pair(f.size),
-        strides=pair(f.strides),
-        dilation=pair(f.dilation),
-        before=pair(f.before),
-        after=pair(f.after),
-    )
+    pairs = ("input", "output", "size", "strides", "dilation", "before", "after")
+    return replace(f, **{name: getattr(f, name)[::-1] for name in pairs})

@@ -96,9 +96,8 @@ def form_of(name: str, rows: int) -> Form:
     """With the bursts of inputs and weights that cost least of those for which there are registers."""
     kind = FORMS[name]
     free = REGISTERS - kind.spares - int(kind.sum_words * rows)
-    found: list[Form] = []
-    for xs in range(kind.span, free - kind.weight_words + 1, kind.span):
-        found.append(kind(rows, xs, (free - xs) // kind.weight_words * kind.weight_words))
+    spans = range(kind.span, free - kind.weight_words + 1, kind.span)
+    found = [kind(rows, xs, (free - xs) // kind.weight_words * kind.weight_words) for xs in spans]
     return min(found, key=lambda form: (_group_cycles(form, form.xs * form.ws) / form.xs / form.ws, form.xs))
 
 

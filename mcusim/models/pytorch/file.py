@@ -18,7 +18,7 @@ import numpy as np
 
 from mcusim.system.arrays import Array
 from mcusim.system.errors import ModelError
-from mcusim.system.names import printable, shortened
+from mcusim.system.names import printable, shortened, words_of
 
 GRAPH = "models/model.json"
 CONFIGS = ("data/weights/model_weights_config.json", "data/constants/model_constants_config.json")
@@ -50,15 +50,22 @@ def reading() -> Iterator[None]:
     try:
         yield
     except (*DAMAGE, zipfile.BadZipFile, zlib.error) as error:
-        raise broken(" ".join(str(error).split())[:200] or type(error).__name__) from None
+        raise broken(words_of(error)) from None
     except RecursionError:
         raise broken("it is nested too deeply") from None
 
 
 def program_in(path: Path) -> Program:
     """Raises ModelError whatever is wrong with the file."""
-    with reading(), zipfile.ZipFile(path) as archive:
-        return _program(_Archive(archive))
+    with reading(), zipfile.ZipFile(path) as file:
+        archive = _Archive(file)
+        graph = json.loads(archive.read(GRAPH, LARGEST_GRAPH_BYTES))
+        arrays: dict[str, Array] = {}
+        for name in filter(archive.has, CONFIGS):
+            config = json.loads(archive.read(name, LARGEST_GRAPH_BYTES)).get("config") or {}
+            folder = name.rpartition("/")[0]
+            arrays |= {label: _array(archive, folder, label, told) for label, told in config.items()}
+        return Program(graph, arrays)
 
 
 class _Archive:
@@ -88,17 +95,6 @@ class _Archive:
         if self.left < 0:
             raise ModelError("the weights do not fit into memory", hint="use a smaller model")
         return self._archive.read(about)
-
-
-def _program(archive: _Archive) -> Program:
-    graph = json.loads(archive.read(GRAPH, LARGEST_GRAPH_BYTES))
-    arrays: dict[str, Array] = {}
-    for name in CONFIGS:
-        if archive.has(name):
-            config = json.loads(archive.read(name, LARGEST_GRAPH_BYTES)).get("config") or {}
-            folder = name.rpartition("/")[0]
-            arrays |= {label: _array(archive, folder, label, told) for label, told in config.items()}
-    return Program(graph, arrays)
 
 
 def _array(archive: _Archive, folder: str, label: str, told: Mapping[str, Any]) -> Array:

@@ -137,13 +137,9 @@ class Walk:
             return None
 
     def _input_of(self, operation: Operation, index: int) -> Value | None:
-        """None where there is none, or a state that begins anew with each sample."""
+        """A constant where nothing wrote it. None where there is none, or a state that begins anew with each sample."""
         if index == ABSENT or (operation.kind in STATEFUL and self.model.tensors[index].variable):
             return None
-        return self._value(index)
-
-    def _value(self, index: int) -> Value:
-        """Of a tensor of the file, which is a constant where nothing wrote it."""
         if index not in self.values:
             tensor = self.model.tensors[index]
             is_read = tensor.data is not None and not tensor.sparse and not tensor.variable
