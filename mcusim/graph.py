@@ -11,8 +11,6 @@ A sample is a record of all inputs in order, an answer one of all outputs. With 
 array (N, *shape), with several a structured one (N,) whose fields are called like the inputs; outputs likewise, flat.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -69,7 +67,7 @@ class Layer(Tensor):
         """What is inside and needs a scale of its own, float32: `quantize` finds the ranges in `values.inner`."""
         return {}
 
-    def quantize(self, scheme: Scheme, inputs: tuple[Numbers, ...], values: Range) -> Layer:
+    def quantize(self, scheme: Scheme, inputs: tuple[Numbers, ...], values: Range) -> "Layer":
         """The same layer on integers. `values` are those of its output on the calibration samples."""
         raise NotImplementedError
 

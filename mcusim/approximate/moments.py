@@ -5,8 +5,6 @@ what was left out before, as far as what is left tells of it. Of sums that an ac
 same how far below zero they are, as long as they are.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -42,7 +40,7 @@ class Moments:
     sums: Array
     cross: Array
     active: Array
-    limited: Pairs | None = None
+    limited: "Pairs | None" = None
 
     @property
     def ridge(self) -> float:

@@ -1,7 +1,5 @@
 """One run to come, as a value."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -28,7 +26,7 @@ class Case:
     approximation: Approximation | None = None
 
     @property
-    def networks(self) -> list[Case]:
+    def networks(self) -> "list[Case]":
         """The same of each model that its own is made of."""
         return [replace(self, model=one, repeat=self.repeat * one.trains) for one in self.model.networks]
 

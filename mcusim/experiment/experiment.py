@@ -1,7 +1,5 @@
 """What an experiment is: data set, models, quantizations, boards, budgets. `read.py` reads one from TOML."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -162,7 +160,7 @@ class Experiment(Table):
         data_types: Sequence[str] = (),
         seed: int | None = None,
         **target: Any,
-    ) -> Experiment:
+    ) -> "Experiment":
         """The experiment as a command line changes it. Options that are None or empty change nothing."""
         changes = {name: value for name, value in target.items() if value is not None}
         changes |= {"boards": tuple(dict.fromkeys(boards))} if boards else {}

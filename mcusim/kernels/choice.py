@@ -1,7 +1,5 @@
 """Layer + what it is built for + what the experiment allows -> the kernels that may run it, and what each costs."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -65,7 +63,7 @@ class Destination:
     always: bool = False
 
     @property
-    def unnamed(self) -> Destination:
+    def unnamed(self) -> "Destination":
         """The same limits, as if nobody had asked for them: what comes nearest is taken where they cannot be met."""
         ram, flash = (limit and replace(limit, where=None) for limit in (self.ram, self.flash))
         return replace(self, ram=ram, flash=flash)

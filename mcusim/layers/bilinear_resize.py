@@ -1,7 +1,5 @@
 """Images of any size, between their pixels. By whole factors, with pixel centers at halves: a BilinearUpSampling."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -30,7 +28,7 @@ class Steps:
         """int16, side by side."""
         return np.stack([self.before, self.behind], axis=1).astype(np.int16)
 
-    def whole(self) -> Steps:
+    def whole(self) -> "Steps":
         return replace(self, weights=np.rint(self.weights * (1 << WEIGHT_BITS)).astype(np.int16))
 
 

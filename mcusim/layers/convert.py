@@ -1,7 +1,5 @@
 """Convert: the same tensor in other numbers, where widths meet, or integers and reals."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 from mcusim.graph import Layer
@@ -32,7 +30,7 @@ class Convert(Layer):
     def quantize(self, scheme: Scheme, inputs: tuple[Numbers, ...], values: Range) -> Layer:
         return self.between(scheme, inputs[0], values)
 
-    def between(self, scheme: Scheme | None, entry: Numbers | None, values: Range) -> Convert:
+    def between(self, scheme: Scheme | None, entry: Numbers | None, values: Range) -> "Convert":
         """Of any numbers, or reals, into those of `scheme`, or reals: None is no numbers."""
         if scheme is None:
             return replace(self, conversion=None if entry is None else to_reals(entry))

@@ -1,7 +1,5 @@
 """Conv1D, Conv2D and their depthwise and separable kin: one layer with groups."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -78,7 +76,7 @@ class Convolution(WeightedSum):
         """(positions, rows, columns, groups, channels) -> (groups, positions, taps)"""
         return taps.transpose(3, 0, 1, 2, 4).reshape(self.groups, len(taps), -1)
 
-    def with_padding(self, extra: Padding, input_shape: Shape, inputs: tuple[str, ...]) -> Convolution:
+    def with_padding(self, extra: Padding, input_shape: Shape, inputs: tuple[str, ...]) -> "Convolution":
         """The layer with a ZeroPadding before it folded in."""
         (top, bottom), (left, right) = self.padding
         padding = ((top + extra[0][0], bottom + extra[0][1]), (left + extra[1][0], right + extra[1][1]))

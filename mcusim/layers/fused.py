@@ -1,7 +1,5 @@
 """Two layers that run as one, band by band: what the first writes never lies in memory as a whole."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from mcusim.graph import Layer
@@ -20,7 +18,7 @@ class Fused(Layer):
     second: Layer
 
     @classmethod
-    def of(cls, first: Layer, second: Layer) -> Fused:
+    def of(cls, first: Layer, second: Layer) -> "Fused":
         others = [name for name in second.inputs if name != first.name]
         return cls(
             name=f"{first.name}+{second.name}",

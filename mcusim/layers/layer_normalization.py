@@ -1,7 +1,5 @@
 """LayerNormalization: each row gets mean 0 and deviation 1, then a scale and an offset for each place in it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -37,7 +35,7 @@ class LayerNormalization(WeightedSum):
             rows = _standardized(rows, np.float32(self.epsilon))
         return self.finish(self.exact(rows) * self.exact(self.kernel)).reshape(inputs[0].shape)
 
-    def quantize(self, scheme: Scheme, inputs: tuple[Numbers, ...], values: Range) -> LayerNormalization:
+    def quantize(self, scheme: Scheme, inputs: tuple[Numbers, ...], values: Range) -> "LayerNormalization":
         standardizing = scheme.standardizing(inputs[0], len(self.kernel), self.epsilon)
         if standardizing is None:
             what = f"layer {self.name!r} standardizes {len(self.kernel)} numbers, too many for int{inputs[0].bits}"

@@ -1,7 +1,5 @@
 """PReLU: a trained slope for negative numbers, one for each channel or each element."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -39,7 +37,7 @@ class PReLU(WeightedSum):
         total = slope * x + np.where(below, self.bias[:-1], self.bias[-1])
         return self.rescale.apply(total, self.activation).reshape(inputs[0].shape)
 
-    def quantize(self, scheme: Scheme, inputs: tuple[Numbers, ...], values: Range) -> PReLU:
+    def quantize(self, scheme: Scheme, inputs: tuple[Numbers, ...], values: Range) -> "PReLU":
         kernel = np.append(self.kernel, np.float32(1))
         rows, bias = kernel.reshape(-1, 1), np.zeros(len(kernel), np.float32)
         made = scheme.weighted_sum(rows, bias, inputs[0], values, one_scale=True)

@@ -1,7 +1,5 @@
 """Conv1DTranspose and Conv2DTranspose: each input is spread over a window of the output."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -40,7 +38,7 @@ class TransposedConvolution(WeightedSum):
     def run_bytes(self) -> int:
         return 32 * self.elements
 
-    def quantize(self, scheme: Scheme, inputs: tuple[Numbers, ...], values: Range) -> TransposedConvolution:
+    def quantize(self, scheme: Scheme, inputs: tuple[Numbers, ...], values: Range) -> "TransposedConvolution":
         """What the inputs' zero adds is taken from them, and not from the bias: a sum has as many taps as reach it."""
         made = super().quantize(scheme, inputs, values)
         rows = made.kernel.reshape(len(made.kernel), -1).astype(np.int64)

@@ -3,8 +3,6 @@
 A model that is fed other numbers than it was trained on answers nonsense, and nothing else says so.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -54,7 +52,7 @@ class _Worth:
     def rank(self) -> float:
         return -self.value if self.figure.better == "lower" else self.value
 
-    def is_far_below(self, other: _Worth, samples: int) -> bool:
+    def is_far_below(self, other: "_Worth", samples: int) -> bool:
         """By more than luck, and where the other is better than chance."""
         if self.figure.better == "lower":
             return other.value < LEAST_FACTOR * self.value

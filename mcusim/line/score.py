@@ -3,8 +3,6 @@
 What was wanted is `Graph.run()` of the same samples, which the firmware should have computed exactly, and the labels.
 """
 
-from __future__ import annotations
-
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -40,7 +38,7 @@ class Wanted:
     samples: Array | None = None
     of_float: Array | None = None
 
-    def at(self, positions: Array) -> Wanted:
+    def at(self, positions: Array) -> "Wanted":
         """Of some of the samples."""
         labels, samples, of_float = (
             None if part is None else part[positions] for part in (self.labels, self.samples, self.of_float)

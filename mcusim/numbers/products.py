@@ -1,7 +1,5 @@
 """What the sums of a layer are made of, as calibration samples have it: means and covariances of what is multiplied."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +26,7 @@ class Products:
     compensations: tuple[Array, ...]
 
     @staticmethod
-    def of(real: Array, stored: Array) -> Products | None:
+    def of(real: Array, stored: Array) -> "Products | None":
         """Both (groups, samples, taps). None when they are too large to be multiplied."""
         samples = stored.shape[1]
         parts = [slice(start, start + BLOCK) for start in range(0, stored.shape[2], BLOCK)]

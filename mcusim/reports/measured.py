@@ -1,7 +1,5 @@
 """Runs of the same work -> how far the model was from what a board counted."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -24,7 +22,7 @@ class Pair(NamedTuple):
         return 100 * (first.mean / second.mean - 1) if first and second and second.mean else None
 
     @property
-    def layers(self) -> tuple[LayerPair, ...]:
+    def layers(self) -> "tuple[LayerPair, ...]":
         """In the order in which they run; none where the counter was not read between them."""
         both = zip(self.modelled.layers, self.counted.layers, strict=False)
         return tuple(

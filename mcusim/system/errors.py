@@ -13,8 +13,6 @@ Libraries raise, only `cli.py` prints. Exit code 7 (a budget was broken) is a re
 the report is complete when it happens.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
@@ -30,7 +28,7 @@ class McusimError(Exception):
     """
 
     exit_code = BUG
-    others: tuple[McusimError, ...] = ()
+    others: "tuple[McusimError, ...]" = ()
 
     def __init__(self, what: str, *, where: str | None = None, hint: str | None = None) -> None:
         super().__init__(what)

@@ -4,8 +4,6 @@ pydantic checks; `translate` is the only place where its errors become ours. A t
 `description` says what its value should be, a validator that refuses one raises `Unusable`, a whole sentence.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -67,7 +65,7 @@ class Place:
     keys: tuple[str | int, ...] = ()
     spelling: str = "{!r}"
 
-    def at(self, *keys: str | int) -> Place:
+    def at(self, *keys: str | int) -> "Place":
         return replace(self, keys=(*self.keys, *keys))
 
     def error(self, what: str, hint: str | None = None) -> ConfigurationError:

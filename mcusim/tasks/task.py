@@ -1,7 +1,5 @@
 """What a task is: a module that scores outputs, and brings the figures that it scores them with."""
 
-from __future__ import annotations
-
 import importlib
 import math
 from collections.abc import Mapping
@@ -164,7 +162,7 @@ class Judge:
         return self.task.score(self.asked, answers)
 
     @property
-    def alone(self) -> Judge:
+    def alone(self) -> "Judge":
         """Without the targets of all samples: enough to score answers that come with their labels."""
         return replace(self, asked=replace(self.asked, targets=None, train_targets=None), labels=None)
 

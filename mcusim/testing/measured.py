@@ -1,7 +1,5 @@
 """Run + figure -> a number that tells what it is of, where a test that compares it fails."""
 
-from __future__ import annotations
-
 from mcusim.reports.figures import OF_CYCLES
 from mcusim.reports.report import Run
 from mcusim.tasks.figure import Figure
@@ -16,7 +14,7 @@ class Measured(float):
     figure: Figure
 
     @classmethod
-    def of(cls, run: Run, figure: Figure, value: float) -> Measured:
+    def of(cls, run: Run, figure: Figure, value: float) -> "Measured":
         made = cls(value)
         made.run, made.figure = run, figure
         return made

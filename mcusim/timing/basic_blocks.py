@@ -5,8 +5,6 @@ instructions. And a block may run through the place where another one begins. He
 where one begins or ends, and joined again where nothing else comes in or leaves: what is left is the program's own.
 """
 
-from __future__ import annotations
-
 import bisect
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -54,7 +52,7 @@ def _measured_and_others(counts: Counts) -> tuple[_Edges, _Edges]:
     return measured, others
 
 
-def _in_blocks(counts: Counts, edges: _Edges, code: Code, borders: set[int]) -> _Joined:
+def _in_blocks(counts: Counts, edges: _Edges, code: Code, borders: set[int]) -> "_Joined":
     used = {counts.blocks[at] for number in edges for at in (counts.edges[number].source, counts.edges[number].to)}
     used |= {counts.blocks[event.block] for event in counts.events if event.kind in _OF_BLOCK}
     pieces = _pieces(sorted(used), code, borders)

@@ -4,8 +4,6 @@ What an instruction takes depends on the core before it, in cycles from then, an
 are few of both: what followed once is looked up afterwards, for every block, clock and model of this process.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -24,7 +22,7 @@ class State:
 
     core: Core
     word: int
-    after: dict[int, tuple[int, State]] = field(default_factory=dict)
+    after: "dict[int, tuple[int, State]]" = field(default_factory=dict)
 
 
 class Behind(NamedTuple):

@@ -1,7 +1,5 @@
 """ELF file -> Code: the bytes of a firmware by address, and the instructions of its blocks."""
 
-from __future__ import annotations
-
 import bisect
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +20,7 @@ class Code:
         self._decoded: dict[tuple[int, int], tuple[Instruction, ...]] = {}
 
     @classmethod
-    def of_elf(cls, path: Path) -> Code:
+    def of_elf(cls, path: Path) -> "Code":
         """The executable parts of a firmware, without what is copied to RAM. Raises BuildError for no ELF file."""
         with reading(path) as elf:
             loaded = (s for s in elf.iter_segments() if s["p_type"] == "PT_LOAD" and s["p_filesz"])

@@ -1,7 +1,5 @@
 """Code bytes -> Instruction: the few facts about each that its timing depends on. Nothing is priced here."""
 
-from __future__ import annotations
-
 import itertools
 import re
 from dataclasses import dataclass
@@ -67,7 +65,7 @@ class Instruction:
     conditional: bool = False
     alike: int = 0
 
-    def but(self, **changed: Any) -> Instruction:
+    def but(self, **changed: Any) -> "Instruction":
         """The same one but for that. Who moves it says its `end`, too."""
         other = object.__new__(Instruction)
         object.__setattr__(other, "__dict__", self.__dict__ | changed)

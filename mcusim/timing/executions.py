@@ -3,8 +3,6 @@
 Sums are taken in that order, and what is found stands in the order in which it first comes: always the same bits.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -27,7 +25,7 @@ class Executions:
     costs: Floats
     edges: Integers
 
-    def of(self, chosen: npt.NDArray[np.bool_]) -> Executions:
+    def of(self, chosen: npt.NDArray[np.bool_]) -> "Executions":
         """Those of the `chosen` (edges,)."""
         own = chosen[self.edges]
         return Executions(self.addresses[own], self.costs[own], self.edges[own])

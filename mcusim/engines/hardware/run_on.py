@@ -4,8 +4,6 @@ A board that is in trouble is connected anew (a reset), then after its power was
 answer goes to the others. The first answer of a board after a start is asked for twice: its caches were cold.
 """
 
-from __future__ import annotations
-
 import signal
 import threading
 import time
@@ -96,7 +94,7 @@ def run_on(boards: Sequence[Attached], job: Job, connect: Connect, facts: Facts,
     return work.execution(facts, version, wall_s, complete, boards, trouble)
 
 
-def _joined(boards: Sequence[Attached], work: _Work) -> bool:
+def _joined(boards: Sequence[Attached], work: "_Work") -> bool:
     """A thread for each board, until all have ended: False after Ctrl-C.
 
     Not by `Thread.join`, which takes a thread that still works for one that has ended when Ctrl-C comes (Python 3.11).

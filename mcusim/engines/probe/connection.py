@@ -4,8 +4,6 @@ The doorbell is heard by a hardware breakpoint behind it. Where there is none, a
 runs, the mailbox is polled; never while the model runs, for the probe would take the bus from it.
 """
 
-from __future__ import annotations
-
 import time
 import zlib
 from collections.abc import Iterator
@@ -37,7 +35,7 @@ _LEAST_S, _POLL_S = 0.002, 0.002
 
 
 @contextmanager
-def connected(attached: Attached, job: Job, stop: Stop) -> Iterator[Connected]:
+def connected(attached: Attached, job: Job, stop: Stop) -> "Iterator[Connected]":
     """Flashes what is not there, resets, and waits for the first doorbell. Raises as `Connection` says."""
     board, image = job.board, job.image
     assert board is not None

@@ -3,8 +3,6 @@
 pyOCD leaves DEMCR at 0 when it ends: a firmware that is reset afterwards counts again.
 """
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Iterator
@@ -29,7 +27,7 @@ _OPTIONS = {
 
 
 @contextmanager
-def opened(attached: Attached, kind: Kind, chip: str, log: Path, stop: Stop) -> Iterator[Pyocd]:
+def opened(attached: Attached, kind: Kind, chip: str, log: Path, stop: Stop) -> "Iterator[Pyocd]":
     """`chip`: what pyOCD calls it; empty: any Cortex-M. Raises MissingToolError, EngineError, or BoardTrouble."""
     version = kind.installed()
     log.parent.mkdir(parents=True, exist_ok=True)

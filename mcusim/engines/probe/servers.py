@@ -1,7 +1,5 @@
 """platforms/gdb_servers.toml -> kinds of GDB servers, and one that is started for a board."""
 
-from __future__ import annotations
-
 import re
 import socket
 import subprocess
@@ -93,7 +91,7 @@ class Kind(Table):
             )
         return printable(found[0][found.start(1) - found.start() :])
 
-    def known_by(self, said: str) -> Known | None:
+    def known_by(self, said: str) -> "Known | None":
         """By what it answers to what it is `asked`. Raises EngineError for a version that is too old."""
         version = self.version_in(said)
         if version is None and self.tells and re.search(self.tells, said):

@@ -1,7 +1,5 @@
 """Some channels of a depthwise convolution, as one function computes them: rows of outputs, in tiles side by side."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -71,7 +69,7 @@ class Strip:
     loaded: int = 1
     kept: int = 0
 
-    def of(self, group: int, positions: int, loaded: int = 1, kept: int = 0) -> Strip:
+    def of(self, group: int, positions: int, loaded: int = 1, kept: int = 0) -> "Strip":
         return replace(self, group=group, positions=positions, loaded=loaded, kept=kept)
 
     @property

@@ -1,7 +1,5 @@
 """How direct convolution covers a layer: which tiles side by side, what is copied into scratch, blocks of outputs."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -64,7 +62,7 @@ class Geometry:
         """Does the input become pairs word by word, whole rows at once?"""
         return self.fold is None and self.number_bytes == 1 and self.groups == 1 and self.all_channels % 4 == 0
 
-    def folded(self, channels: int) -> Geometry:
+    def folded(self, channels: int) -> "Geometry":
         """With all rows of the window side by side in each column of the copy: more channels, no rows.
 
         Few channels of a group leave less of each pair empty so. `fold`: rows of the window, their stride, those

@@ -1,7 +1,5 @@
 """Cycles of direct convolution on a Cortex-M4F: what its schedule says, and what was fitted of all around it."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -77,7 +75,7 @@ class Priced(NamedTuple):
     plan: Plan
 
     @classmethod
-    def of(cls, plan: Plan) -> Priced:
+    def of(cls, plan: Plan) -> "Priced":
         return cls(cycles(plan), plan)
 
 

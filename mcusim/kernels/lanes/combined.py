@@ -1,7 +1,5 @@
 """Two arrays of affine numbers in words: the call of a routine, for rows of which one may be the same throughout."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -38,7 +36,7 @@ class Rows(NamedTuple):
     times: int = 1
 
     @property
-    def joined(self) -> Rows:
+    def joined(self) -> "Rows":
         return Rows(self.rows // self.times, self.numbers * self.times, self.repeated)
 
     @property

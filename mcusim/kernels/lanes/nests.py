@@ -4,8 +4,6 @@ What is written is written from the first byte to the last; what is read lies an
 the last of which may overlap the one before, so that runs of any length need no loop over bytes.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -52,7 +50,7 @@ class Skip(NamedTuple):
 
 class Loop(NamedTuple):
     rounds: int
-    body: tuple[Part, ...]
+    body: "tuple[Part, ...]"
 
 
 Part = Zeros | Run | Skip | Loop

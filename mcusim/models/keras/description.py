@@ -4,8 +4,6 @@ Only `config` and the calls (`inbound_nodes`) are looked at: what a model was co
 Sequential becomes the same thing as a Functional model: each layer calls the one before.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -81,7 +79,7 @@ class Described:
     calls: tuple[Call, ...] = ()
     shared: int | None = None
     numbers: tuple[int, ...] = ()
-    layers: tuple[Described, ...] = ()
+    layers: "tuple[Described, ...]" = ()
     inputs: tuple[tuple[str | None, Ref], ...] = ()
     outputs: tuple[tuple[str | None, Ref], ...] = ()
 

@@ -10,8 +10,6 @@ and flattened to (1, 240) the same memory is axes ((), (2, 0, 1)): a Dense behin
 Only what needs another order in memory moves something: `Layers.seen`.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -55,7 +53,7 @@ class Tensor:
                 lying.insert(lying.index(axis - 1) + 1 if axis - 1 in lying else 0, axis)
         return tuple(lying)
 
-    def at(self, layer: str) -> Tensor:
+    def at(self, layer: str) -> "Tensor":
         """The same in another place."""
         return Tensor(layer, self.sizes, self.axes)
 

@@ -1,7 +1,5 @@
 """What a translator may see of a node of a program: arguments by their names in PyTorch, and what it says in ONNX."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -162,7 +160,7 @@ class Call:
         """A constant of whole numbers, as ONNX has shapes and axes."""
         return self.constants.add(values, np.int64)
 
-    def on(self, **arguments: Any) -> Call:
+    def on(self, **arguments: Any) -> "Call":
         """The same with other arguments."""
         return replace(self, arguments={**self.arguments, **arguments})
 

@@ -1,7 +1,5 @@
 """The stacks of a run -> flame graphs: of all its cycles, and of single functions, down to lines of the source."""
 
-from __future__ import annotations
-
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -45,7 +43,7 @@ class Frame:
     name: str
     whole: float = 0.0
     lines: dict[Line, float] = field(default_factory=dict)
-    calls: dict[str, Frame] = field(default_factory=dict)
+    calls: "dict[str, Frame]" = field(default_factory=dict)
 
 
 def flames_of(run: Run, folder: Path | None, most: int) -> Flames:

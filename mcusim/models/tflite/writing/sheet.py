@@ -1,7 +1,5 @@
 """What a writer sees of a layer: its inputs as tensors of the file, in any shape, and what it adds to the file."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
@@ -39,7 +37,7 @@ class Sheet:
     names: set[str] = field(default_factory=set)
     reserved: frozenset[str] = frozenset()
 
-    def of(self, layer: Layer) -> Sheet:
+    def of(self, layer: Layer) -> "Sheet":
         """The sheet of another layer of the same file."""
         return replace(self, layer=layer)
 
