@@ -70,6 +70,27 @@ def test_what_cannot_be_scaled_is_left_alone() -> None:
     assert equalize(seen)[first.name] is first
 
 
+def test_dense_layers_as_well() -> None:
+    """A convolution, whose plane a dense layer sees as one row, is left alone: a channel of it has several weights."""
+    builder = Builder((4, 4, 3), seed=6)
+    builder.conv(5, activation="relu")
+    builder.add("Flatten")
+    builder.dense(6, activation="relu")
+    builder.dense(3)
+    graph, spread = optimize(builder.graph()), 2.0 ** np.array([-5, 3, 0, 2, -1, 4], np.float32)
+    conv, first, last = (layer for layer in graph if isinstance(layer, WeightedSum))
+    changed = {
+        first.name: replace(first, kernel=first.kernel * spread[:, None], bias=first.bias * spread),
+        last.name: replace(last, kernel=last.kernel / spread),
+    }
+    uneven = replace(graph, layers=tuple(changed.get(layer.name, layer) for layer in graph))
+    made, x = equalize(uneven), builder.samples(50)
+    np.testing.assert_array_equal(made.run(x), uneven.run(x))
+    assert made[conv.name] is conv
+    peaks = [np.abs(one[first.name].kernel).max(axis=1) for one in (uneven, made)]  # type: ignore[attr-defined]
+    assert peaks[1].max() / peaks[1].min() < 0.2 * peaks[0].max() / peaks[0].min()
+
+
 def test_dead_channels_are_left_alone() -> None:
     graph, x = uneven()
     first = graph.layers[1]

@@ -27,6 +27,7 @@ from mcusim.numbers.affine_scheme import LEAST_APART, MOST_APART, AffineScheme, 
 from mcusim.numbers.cutting import cut
 from mcusim.numbers.formats import Format
 from mcusim.numbers.functions import SYMMETRIC, UNIT
+from mcusim.numbers.integers import ACCUMULATOR_LIMIT
 from mcusim.numbers.numbers import Range
 from mcusim.system.arrays import Array
 from mcusim.system.errors import ConfigurationError
@@ -350,3 +351,15 @@ def test_numbers_that_diverge_or_vanish_have_a_scale(bits: int, reach: float) ->
     assert mean.numbers is not None and 0 < np.float32(mean.numbers.scale) < np.inf
     both = scheme.product((numbers, numbers), Range(-reach, reach))
     assert 0 < np.float32(both.numbers.scale) < np.inf
+
+
+@pytest.mark.parametrize(("count", "lost"), [(130_000, 0), (140_000, 1), (280_000, 2)])
+def test_weights_get_coarser_where_sums_have_no_room(count: int, lost: int) -> None:
+    """Sums of that many products of the largest numbers there are."""
+    entry, kernel, bias = Affine(8, 0.5, 0), np.full((1, count), 1.27, np.float32), np.zeros(1, np.float32)
+    made = PER_CHANNEL.weighted_sum(kernel, bias, entry, Range(-9, 9))
+    assert made.lost_bits == lost and made.peak_sum <= ACCUMULATOR_LIMIT < 3 * made.peak_sum
+    assert abs(made.kernel_numbers.decode(made.kernel) - kernel).max() <= made.kernel_numbers.scales[0]  # type: ignore[attr-defined]
+    inner = PER_CHANNEL.inner_sum(kernel, bias, entry)
+    assert np.abs(inner.kernel.astype(np.int64)).sum() * 128 <= ACCUMULATOR_LIMIT
+    assert abs(inner.kernel_numbers.decode(inner.kernel) - kernel).max() <= 2.0**-inner.fraction / entry.scale
