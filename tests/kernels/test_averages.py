@@ -79,6 +79,25 @@ def test_on_boards(kind: str, board: str, tmp_path: Path) -> None:
     assert not slower
 
 
+@pytest.mark.arm
+def test_sums_of_large_planes_have_32_bits(tmp_path: Path) -> None:
+    """Of affine numbers, which are rounded twice where no line has their steps."""
+    side, twice = AffineSide(11), 0
+    for shape in ((17, 16, 8), (18, 15, 4), (12, 25, 12), (26, 10, 5)):
+        source = side.input(shape)
+        side.mean(source)
+        layer, entry = side.layers[-1], side.layer(source).numbers
+        assert isinstance(layer, AveragePooling) and isinstance(layer.averaging, ScaledMean) and entry is not None
+        twice += line_of(layer, entry, shape[0] * shape[1], 32) is None and twice_of(layer.averaging) is not None
+    assert twice == 3
+    graph, x = side.graph(), side.samples(2)
+    x[side.layers[0].name][0] = 1e6
+    measured = measure(graph, x, tmp_path, forced(graph, lanes))
+    names = [routine.name for step in measured.program.steps for routine in step.code.routines]
+    assert sum("wide" in name for name in names) == 3
+    np.testing.assert_array_equal(measured.answers, graph.run(x))
+
+
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("kind", ["int8", "affine", "int16"])
 def test_lines_are_exact(kind: str, seed: int) -> None:

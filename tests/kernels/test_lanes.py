@@ -18,10 +18,13 @@ from mcusim.kernels.lanes.sums import summing_of
 from mcusim.kernels.memory import USUAL
 from mcusim.layers.add import Add
 from mcusim.line.lower import program_of
+from mcusim.line.optimize import optimize
+from mcusim.line.quantize import quantize
 from mcusim.numbers.numbers import LINEAR, RELU, Activation
 from mcusim.numbers.power_of_two import ShiftedAddition
 from mcusim.system.arrays import Array
 from tests.compiled import run_compiled
+from tests.graphs import Builder
 from tests.kernels.lanes_graphs import Side
 from tests.kernels.measured import Measured, forced, measure, misplaced
 
@@ -259,3 +262,21 @@ def test_sums_run_in_pairs_only_where_every_one_has_16_bits(rounding: str) -> No
                 assert start - 128 * factor >= -(2**15) and start + 127 * factor < 2**15, layer
             seen.add((factor, isinstance(ending, PairsEnd)))
     assert {(129, True), (257, False)} <= seen
+
+
+@pytest.mark.arm
+@pytest.mark.parametrize("data_type", ["int8", "int16"])
+def test_products_that_are_rounded_down_on_a_board(data_type: str, tmp_path: Path) -> None:
+    """Of tensors, and of a tensor by one number a channel; no addend rounds them."""
+    builder = Builder((9, 4, 8))
+    first = builder.last.name
+    other = builder.add("ReLU")
+    product = builder.add("Multiply", first, other)
+    builder.add("GlobalAveragePooling2D", product, keepdims=True)
+    builder.add("Multiply", product, builder.last.name)
+    x = builder.samples(8)
+    graph = quantize(optimize(builder.graph()), x, data_type, rounding="floor")
+    measured = measure(graph, x[:2] * 4, tmp_path, forced(graph, lanes))
+    products = [step for step in measured.program.steps if step.kind == "Multiply" and step.kernel == lanes.NAME]
+    assert products and all("smulbb" in one.assembly for step in products for one in step.code.routines)
+    assert same_bits(measured.answers, graph.run(x[:2] * 4))

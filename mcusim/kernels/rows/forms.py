@@ -281,10 +281,9 @@ class Long(Halfwords):
 
     def end(self, a: Assembly, finish: Finish, total: str, spare: str) -> list[str]:
         lows = self.sums[::2]
-        if finish.shift:
-            for low, high in zip(lows, self.sums[1::2], strict=True):
-                a("lsr", low, low, imm(finish.shift))
-                a("orr", low, low, high, f"lsl #{32 - finish.shift}")
+        for low, high in zip(lows, self.sums[1::2], strict=True):  # by 1 at least, or 32 bits would not do
+            a("lsr", low, low, imm(finish.shift))
+            a("orr", low, low, high, f"lsl #{32 - finish.shift}")
         finish.saturated(a, lows, spare, more=-finish.shift)
         return lows
 
