@@ -12,8 +12,10 @@ from mcusim.kernels import lanes, plain, sequences
 from mcusim.kernels.kernel import Kernel
 from mcusim.kernels.memory import USUAL
 from mcusim.line.lower import program_of
+from mcusim.line.quantize import quantize
 from mcusim.system.arrays import Array
 from tests.compiled import run_compiled
+from tests.graphs import Builder
 from tests.kernels.grid import side_by_side
 from tests.kernels.lanes_graphs import same
 from tests.kernels.measured import forced, measure, misplaced
@@ -76,3 +78,25 @@ def test_on_the_board(group: str, data_type: str, tmp_path: Path) -> None:
     assert not far
     assert not slow
     assert checked >= COUNT // 3
+
+
+@pytest.mark.parametrize(
+    ("kind", "units", "config", "data_type", "why"),
+    [
+        ("LSTM", 8, {}, "float32", "it is for integers"),
+        ("SimpleRNN", 3, {}, "int8", "it takes 4 units at a time"),
+        ("GRU", 8, {"reset_after": False}, "int8", "the reset gate scales states"),
+        ("GRU", 8, {}, "int8", None),
+    ],
+)
+def test_what_sequences_do_not_run_says_why(
+    kind: str, units: int, config: dict[str, bool], data_type: str, why: str | None
+) -> None:
+    builder = Builder((6, 3))
+    builder.recurrent(kind, units, **config)
+    builder.dense(2)
+    graph = builder.graph() if data_type == "float32" else quantize(builder.graph(), builder.samples(4), data_type)
+    layer = graph.layers[1]
+    told = sequences.fits(layer, graph.inputs_of(layer))
+    assert told is None if why is None else why in str(told)
+    assert sequences.fits(graph.layers[-1], graph.inputs_of(graph.layers[-1])) is not None
