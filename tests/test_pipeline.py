@@ -13,7 +13,7 @@ import pytest
 
 from mcusim.datasets import Dataset
 from mcusim.experiment.experiment import Experiment
-from mcusim.experiment.quantization import Quantization
+from mcusim.experiment.quantization import FLOAT, Quantization
 from mcusim.experiment.tables import DatasetChoice, Expect, General, Model, Target
 from mcusim.graph import Graph
 from mcusim.line import case
@@ -348,6 +348,31 @@ def test_the_report_and_the_header_say_how_samples_are_normalized(engine: FakeEn
     assert raw == "none" and "as they are" in header and (raw, header) == told(normalize="none")
     fitted, header = told(normalize="z-score")
     assert fitted == "z-score (training set)" and "#define MODEL_INPUT_MEAN {" in header
+
+
+def test_channels_are_fed_equally_where_a_quantization_says_so(
+    stages: FakeStages, engine: FakeEngine, tmp_path: Path
+) -> None:
+    """What normalizes samples, in Python as in the header, and weights: not of the other runs of the same model."""
+    x = np.random.default_rng(0).uniform(-1, 1, (SAMPLES, 4)).astype(np.float32)
+    x[[0, 15], 0] = -60, 60  # so that it reaches more than twice as far as others, in its deviations
+    stages.load_dataset = lambda *_: replace(dataset(), x_train=x, x_test=x)
+    plain, equal = Quantization(data_type="int8"), Quantization(data_type="int8", equalize=True)
+    chosen = experiment(
+        tmp_path, dataset=DatasetChoice(name="digits", normalize="z-score"), quantizations=(FLOAT, plain, equal)
+    )
+    setting, bench = Setting(chosen, tmp_path), Bench(Silent())
+    real, usual, fed = (ready_model(setting, case, bench) for case in chosen.cases())
+    std = [one.origin.source.normalizations[""].std for one in (real, usual, fed)]
+    assert std[0] == std[1] and [a / b for a, b in zip(std[1], std[2], strict=True)] == [1, 2, 2, 4]
+    headers = [one.generated.library.files["model.h"] for one in (usual, fed)]
+    assert headers[0] != headers[1] and f"{np.float32(std[2][1]):.9g}"[:6] in headers[1]
+    answers = [one.generated.graph.decode(one.generated.graph.run(one.origin.x)) for one in (real, usual, fed)]
+    errors = [float(np.square(one - answers[0]).mean()) for one in answers[1:]]
+    assert errors[1] < errors[0]
+    report = run(chosen, tmp_path / "out", Silent())
+    assert [one.equalized for one in report.runs] == [False, False, True]
+    assert [one.mismatches for one in report.runs] == [0, 0, 0]
 
 
 def test_samples_are_chosen_by_class_and_seed(stages: FakeStages, tmp_path: Path) -> None:

@@ -215,6 +215,11 @@ class Quantization(Table):
         return (quantize.WIDE_OUTPUT,) if narrow else ()
 
     @property
+    def reading(self) -> tuple[object, ...]:
+        """What of it decides over how a model is read, and its samples are normalized."""
+        return self.rescale, self.equalize
+
+    @property
     def fraction(self) -> int | None:
         """Fraction bits of the whole network; None per layer."""
         return None if self.format is None else _parsed(self.format).fraction
@@ -240,9 +245,13 @@ class Quantization(Table):
         return " ".join(filter(None, (self.data_type, scheme, *words, equalized, output, samples, *of_layers)))
 
 
+FLOAT = Quantization(data_type="float32")
+
+
 def trained_for(asked: AwareSettings, place: Place = Place("[training.quantization]")) -> Quantization:  # noqa: B008
     """[training.quantization] as a [[quantization]]. ConfigurationError for one that nobody has."""
-    words = {"data_type": asked.data_type} | ({"scheme": asked.scheme} if asked.scheme else {})
+    words = {"data_type": asked.data_type, "equalize": asked.equalize}
+    words |= {"scheme": asked.scheme} if asked.scheme else {}
     chosen = validate(Quantization, words, place)
     if not chosen.is_quantized:
         raise place.error(f"data_type is {chosen.data_type!r}", 'give a type of integers, for example "int8"')

@@ -8,7 +8,7 @@ from mcusim.datasets.dataset import Dataset
 from mcusim.datasets.sampling import choose
 from mcusim.experiment.quantization import Quantization, trained_for
 from mcusim.graph import Graph
-from mcusim.line.front import read_model, real_graph
+from mcusim.line.front import fed_equally, read_model, real_graph
 from mcusim.line.normalize import normalize
 from mcusim.line.optimize import drop_softmax
 from mcusim.line.quantize import quantize, quantize_as
@@ -57,4 +57,5 @@ def _real(file: Path, chosen: Quantization, normalization: str | None, dataset: 
     )
     if source.graph.is_quantized or len(source.graph.outputs) > 1:
         raise ConfigurationError(f"{file.name!r} is no model of reals with one output", hint="give the float model")
+    source = fed_equally(source, dataset.x_train, chosen)
     return source, real_graph(source, chosen)

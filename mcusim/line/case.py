@@ -19,6 +19,7 @@ from mcusim.datasets.sampling import choose
 from mcusim.engines.engine import Facts, Job, records
 from mcusim.experiment.cascade import Cascaded
 from mcusim.experiment.case import Case
+from mcusim.experiment.quantization import FLOAT, Quantization
 from mcusim.experiment.tables import Model, TaskChoice
 from mcusim.graph import Graph
 from mcusim.kernels.choice import ANYWHERE
@@ -32,7 +33,7 @@ from mcusim.line.fit import fit
 from mcusim.line.float_model import Answering, FloatModel
 from mcusim.line.float_proof import Proved, Proving
 from mcusim.line.float_proof import samples_of as samples_to_prove
-from mcusim.line.front import generated_within, library_of, quantized_graph, real_graph, reduced_graph
+from mcusim.line.front import fed_equally, generated_within, library_of, quantized_graph, real_graph, reduced_graph
 from mcusim.line.identity import identity, identity_of
 from mcusim.line.kernel_notes import kernel_notes
 from mcusim.line.measure import LayerRange, of_firmware
@@ -66,7 +67,7 @@ def run_case(setting: Setting, case: Case, bench: Bench, span: Span | None = Non
     """An Outcome in any case: of figures, or of the error. `span`: of these samples alone."""
     try:
         outcome = outcome_of(part_of(setting, case, bench, span))
-        samples = float_model(setting, case.model, case.repeat, bench, case.quantization.rescale).fitted.dataset.x_test
+        samples = float_model(setting, case.model, case.repeat, bench, case.quantization).fitted.dataset.x_test
         keep(setting.out / case.id, samples, outcome.run.worst_samples)
         return outcome
     except McusimError as error:
@@ -239,14 +240,14 @@ def source_of(setting: Setting, model: Model, repeat: int, bench: Bench, rescale
     return bench.once.do(("source", model.name, repeat, rescale), make)
 
 
-def float_model(setting: Setting, model: Model, repeat: int, bench: Bench, rescale: Rescale = "double") -> FloatModel:
-    """File -> Source, and what it makes of the test samples. A proof is of what is rescaled as usual."""
+def float_model(setting: Setting, model: Model, repeat: int, bench: Bench, how: Quantization = FLOAT) -> FloatModel:
+    """File -> Source, read and fed as `how` says, and what it makes of the test samples. A proof is of the usual."""
 
     def make() -> FloatModel:
         if isinstance(model, Cascaded):
-            each = [float_model(setting, one, repeat * one.trains, bench, rescale) for one in model.networks]
+            each = [float_model(setting, one, repeat * one.trains, bench, how) for one in model.networks]
             return cascade_of(model, each, setting.experiment.scoring, setting.seed)
-        source, chosen = source_of(setting, model, repeat, bench, rescale), setting.experiment
+        source, chosen = source_of(setting, model, repeat, bench, how.rescale), setting.experiment
         inputs = {layer.name if len(source.graph.inputs) > 1 else "": layer.shape for layer in source.graph.inputs}
         there = dataset_of(setting, bench) if chosen.dataset.is_there else made_up(inputs, setting.seed)
         # Of random samples no score means anything: nothing is guessed.
@@ -255,18 +256,19 @@ def float_model(setting: Setting, model: Model, repeat: int, bench: Bench, resca
         dataset = fitted.dataset
         source = replace(source, graph=drop_softmax(source.graph, keep=fitted.exact))
         source = normalize(source, chosen.dataset.normalize, dataset.x_train)
+        source = fed_equally(source, dataset.x_train, how)
         positions = choose(len(dataset.x_test), chosen.target.samples, dataset.y_test, setting.seed)
         x = source.normalized(dataset.x_test[positions])
         return FloatModel(source, fitted, x, positions, Answering(source.graph, x))
 
-    return bench.once.do(("float", model.name, repeat, rescale), make)
+    return bench.once.do(("float", model.name, repeat, *how.reading), make)
 
 
 def real_of(setting: Setting, case: Case, bench: Bench) -> Graph:
     """What is quantized: the model of the file without what is skipped, tuned."""
 
     def make() -> Graph:
-        origin = float_model(setting, case.model, case.repeat, bench, case.quantization.rescale)
+        origin = float_model(setting, case.model, case.repeat, bench, case.quantization)
         dataset, memory = origin.fitted.dataset, bench.once.do("approximations", Memory)
         reduced = partial(
             reduced_graph,
@@ -289,7 +291,7 @@ def graph_of(setting: Setting, case: Case, bench: Bench) -> Graph:
     """Quantized: what runs on whichever board, over whichever test samples."""
 
     def make() -> Graph:
-        origin = float_model(setting, case.model, case.repeat, bench, case.quantization.rescale)
+        origin = float_model(setting, case.model, case.repeat, bench, case.quantization)
         if isinstance(case.model, Cascaded):
             graph = joined(case.model, [graph_of(setting, one, bench) for one in case.networks])
             return thresholded(graph, case.model, origin, setting.experiment.scoring, setting.seed)
@@ -312,7 +314,7 @@ def _asked(setting: Setting, case: Case, bench: Bench) -> tuple[Array, Answering
     """On whichever board: inputs, and what the graph answers, as in ReadyModel."""
 
     def make() -> tuple[Array, Answering]:
-        origin = float_model(setting, case.model, case.repeat, bench, case.quantization.rescale)
+        origin = float_model(setting, case.model, case.repeat, bench, case.quantization)
         graph = graph_of(setting, case, bench)
         answering = origin.answering if graph is origin.source.graph else Answering(graph, origin.x)
         return graph.encode(origin.x), answering
@@ -325,7 +327,7 @@ def ready_model(setting: Setting, case: Case, bench: Bench) -> ReadyModel:
     target, (facts, board) = setting.experiment.target, place_of(case, bench)
 
     def make() -> ReadyModel:
-        origin = float_model(setting, case.model, case.repeat, bench, case.quantization.rescale)
+        origin = float_model(setting, case.model, case.repeat, bench, case.quantization)
         graph, (inputs, answering) = graph_of(setting, case, bench), _asked(setting, case, bench)
 
         def build(library: Sources) -> Firmware:
@@ -340,10 +342,7 @@ def ready_model(setting: Setting, case: Case, bench: Bench) -> ReadyModel:
 
 
 def explained(setting: Setting, case: Case, bench: Bench) -> tuple[LayerNoise, ...]:
-    """Where the quantization of a case loses what, on the test samples.
-
-    Raises ConfigurationError for a model that mcusim did not quantize.
-    """
+    """What quantization loses where, on the test samples. ConfigurationError for a model that was quantized before."""
     demand_explainable(float_model(setting, case.model, case.repeat, bench).source.graph, case.quantization)
     model = ready_model(setting, case, bench)
     bench.watcher.stage(f"explaining {case.model.name} as {case.quantization.label}")
@@ -354,7 +353,7 @@ def _ranges(setting: Setting, case: Case, bench: Bench) -> tuple[LayerRange, ...
     """What the numbers of each layer hold; nothing of a model that mcusim did not quantize."""
 
     def make() -> tuple[LayerRange, ...]:
-        origin = float_model(setting, case.model, case.repeat, bench, case.quantization.rescale)
+        origin = float_model(setting, case.model, case.repeat, bench, case.quantization)
         graph = graph_of(setting, case, bench)
         if case.model.OF_OTHERS or origin.source.graph.is_quantized or not graph.is_quantized:
             return ()

@@ -64,6 +64,7 @@ def convert(path: Path, to: str, calibration: Path | None, seed: int = 0, **word
     source = replace(source, graph=two_by_two(source.graph)) if makes_integers else source
     x, y = (None, None) if calibration is None else training_samples(calibration)
     x = None if x is None else source.arranged(x)
+    source = front.fed_equally(source, x, chosen)
     graph = with_unread(
         front.quantized_graph(source, x, chosen, labels=y, seed=seed, unsigned=False), merged(source.as_read)
     )

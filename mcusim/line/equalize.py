@@ -8,6 +8,7 @@ real numbers stay the same to the last bit.
 
 from collections import Counter
 from dataclasses import replace
+from typing import TypeGuard
 
 import numpy as np
 
@@ -31,7 +32,7 @@ def equalize(graph: Graph) -> Graph:
     pairs = [
         (layer.inputs[0], layer.name)
         for layer in graph
-        if _reads(layer) and readers[layer.inputs[0]] == 1 and layer.inputs[0] not in ends
+        if reads_as_sum(layer) and readers[layer.inputs[0]] == 1 and layer.inputs[0] not in ends
     ]
     for _ in range(MOST_ROUNDS):
         changed = [_equalized(layers, *pair) for pair in pairs]
@@ -40,7 +41,7 @@ def equalize(graph: Graph) -> Graph:
     return replace(graph, layers=tuple(layers.values()))
 
 
-def _reads(layer: Layer) -> bool:
+def reads_as_sum(layer: Layer) -> TypeGuard[Sum]:
     return isinstance(layer, (Convolution, Dense)) and layer.numbers is None
 
 
@@ -50,14 +51,13 @@ def _equalized(layers: dict[str, Layer], first: str, second: str) -> bool:
     if not isinstance(one, (Convolution, Dense)) or one.numbers is not None or one.activation not in (LINEAR, RELU):
         return False
     assert isinstance(other, (Convolution, Dense))
-    channels = plane(other.input_shape)[2] if isinstance(other, Convolution) else other.kernel.shape[1]
-    if channels != len(one.kernel):
+    if channels_of(other) != len(one.kernel):
         return False
     powers = _powers(_peaks(one.kernel.reshape(len(one.kernel), -1)), _peaks(_by_channel(other)))
     if not powers.any():
         return False
     layers[first] = _scaled_outputs(one, -powers)
-    layers[second] = _scaled_inputs(other, powers)
+    layers[second] = scaled_inputs(other, powers)
     return True
 
 
@@ -74,6 +74,10 @@ def _powers(made: Array, read: Array) -> Array:
     return np.where(alive, np.clip(powers - np.rint(middle), -LARGEST_POWER, LARGEST_POWER), 0).astype(np.int64)
 
 
+def channels_of(layer: Sum) -> int:
+    return plane(layer.input_shape)[2] if isinstance(layer, Convolution) else int(layer.kernel.shape[1])
+
+
 def _by_channel(layer: Sum) -> Array:
     """Weights (channels, ..), a row for each channel of the input."""
     if isinstance(layer, Dense):
@@ -88,7 +92,7 @@ def _scaled_outputs(layer: Sum, powers: Array) -> WeightedSum:
     return replace(layer, kernel=kernel.astype(np.float32), bias=np.ldexp(layer.bias, powers).astype(np.float32))
 
 
-def _scaled_inputs(layer: Sum, powers: Array) -> WeightedSum:
+def scaled_inputs(layer: Sum, powers: Array) -> WeightedSum:
     if isinstance(layer, Dense):
         return replace(layer, kernel=np.ldexp(layer.kernel, powers).astype(np.float32))
     filters = len(layer.kernel) // layer.groups

@@ -24,6 +24,7 @@ from mcusim.line.build import Firmware
 from mcusim.line.destination import destination_of
 from mcusim.line.drop_constant import drop_constant
 from mcusim.line.emit import emit_energy_pin, emit_library, is_weights
+from mcusim.line.equal_inputs import equal_inputs
 from mcusim.line.equalize import equalize
 from mcusim.line.fuse import choose_kernels
 from mcusim.line.lower import lowered, options_of
@@ -81,9 +82,18 @@ def generate(
     labels: Array | None = None,
     seed: int = 0,
 ) -> Generated:
-    """Both halves of the way: `quantized_graph` and `generated_of`."""
+    """Both halves of the way: `quantized_graph` and `generated_of`, from a source that is fed as `chosen` says."""
+    source = fed_equally(source, calibration, chosen)
     graph = quantized_graph(source, calibration, chosen, labels=labels, seed=seed)
     return generated_of(graph, source, choose_kernels(graph, options_of(graph, destination), destination))
+
+
+def fed_equally(source: Source, calibration: Array | None, chosen: Quantization) -> Source:
+    """What `quantized_graph` is given, and samples are normalized by: where `chosen` equalizes, channels of its inputs
+    reach equally far. `calibration`: raw training samples, or None."""
+    if calibration is None or not chosen.equalize or source.graph.is_quantized:
+        return source
+    return equal_inputs(source, calibration)
 
 
 def quantized_graph(

@@ -41,12 +41,12 @@ def ours_of(found: Reproduction) -> dict[Key, float]:
     """All that was found, the mean of repeats."""
     values: dict[Key, list[float]] = defaultdict(list)
     for part in found.parts:
-        for key, value in _values(part):
+        for key, value in _values(part, found.study.shown_as):
             values[key].append(value)
     return {key: fmean(each) for key, each in values.items()}
 
 
-def _values(part: Reproduced) -> Iterator[tuple[Key, float]]:
+def _values(part: Reproduced, shown_as: Mapping[str, str]) -> Iterator[tuple[Key, float]]:
     seen = set()
     for run in part.with_accuracy:
         size, once = size_of(run.model), (run.model, run.repeat, run.type_label)
@@ -54,12 +54,14 @@ def _values(part: Reproduced) -> Iterator[tuple[Key, float]]:
             continue
         seen.add(once)  # a board changes no answer
         told = {"accuracy_pct": _times(run.accuracy, 100), "parameters_bytes": _parameter_bytes(run)}
-        yield from _known(part.part.name, OF_ANY_BOARD, run.type_label, size, told)
+        label = shown_as.get(run.type_label, run.type_label)
+        yield from _known(part.part.name, OF_ANY_BOARD, label, size, told)
     for run in part.done:
         if (size := size_of(run.model)) is not None:
             rom = run.rom_bytes.total if run.rom_bytes else None
             told = {"rom_kib": _times(rom, 1 / 1024), "latency_ms": run.latency_ms, "energy_uwh": run.energy_uwh}
-            yield from _known(part.part.name, run.board, run.type_label, size, told)
+            label = shown_as.get(run.type_label, run.type_label)
+            yield from _known(part.part.name, run.board, label, size, told)
 
 
 def _known(

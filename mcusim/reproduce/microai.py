@@ -33,6 +33,7 @@ MICROAI = Study(
         "int9": "int9 (power of two)",
     },
     loss_of="int8 per-layer",
+    shown_as={"int8 equalized": "int8"},
     notes=(
         "The paper trains again for int8 (powers of two) and takes the mean of 15 trainings; shipped is one network of "
         "a size, quantized after training. `--train` trains 15 of each, as the paper does.",

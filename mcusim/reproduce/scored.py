@@ -24,7 +24,7 @@ def scored(setting: Setting, watcher: Watcher, before: Once) -> Iterator[Run]:
     with Bench(watcher, once=Shared(before, OF_ANY_SAMPLES)) as bench:
         for case in {case.numbers: case for case in setting.experiment.cases()}.values():
             with suppress(McusimError):
-                origin = float_model(setting, case.model, case.repeat, bench)
+                origin = float_model(setting, case.model, case.repeat, bench, case.quantization)
                 graph = graph_of(setting, case, bench)
                 watcher.stage(f"scoring {case.quantized_label}")
                 accuracy, _ = origin.scores_of(graph, graph.run(origin.x))

@@ -3,7 +3,7 @@
 import csv
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -72,7 +72,8 @@ class PaperRow:
 @dataclass(frozen=True)
 class Study:
     """`folder` has the experiment files, `numbers` what the paper found. `of_types`: which types of ours are shown of
-    each part, and what the paper calls them; `loss_of` is that of `Part.largest_loss`."""
+    each part, and what the paper calls them, `shown_as` which others are one of these; `loss_of` is that of
+    `Part.largest_loss`."""
 
     name: str
     title: str
@@ -82,6 +83,7 @@ class Study:
     parts: tuple[Part, ...]
     of_types: Mapping[str, str]
     loss_of: str
+    shown_as: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     def chosen(self, datasets: Sequence[str]) -> tuple[Part, ...]:

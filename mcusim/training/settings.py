@@ -29,7 +29,8 @@ class AwareSettings(Table):
     """[training.quantization]: more epochs, in which the network is that of integers (section 4.3 of the paper).
 
     Rates fall from `learning_rate`, and from `range_rate` of the ranges, to 0 along half a wave. `labels`: their share
-    in what answers should be; the rest is what the network of reals answered before. All else is as in [training].
+    in what answers should be; the rest is what the network of reals answered before. `equalize`: as in
+    [[quantization]]. All else is as in [training].
     """
 
     SYNONYMS: ClassVar[Mapping[str, str]] = {**OF_EPOCHS, **dict.fromkeys(("dtype", "type"), "data_type")}
@@ -40,6 +41,7 @@ class AwareSettings(Table):
     learning_rate: float = Field(default=0.003, gt=0, le=1000, description="a number from 0 to 1000")
     range_rate: float = Field(default=RANGE_RATE, ge=0, le=1, description="a number from 0 to 1")
     labels: float = Field(default=1.0, ge=0, le=1, description="a number from 0 to 1")
+    equalize: bool = Field(default=False, description="true or false")
 
 
 class TuningSettings(Table):

@@ -45,6 +45,14 @@ def test_boards_have_one_accuracy_and_a_rom_each() -> None:
     assert row_of(found, "rom_kib", 16, "sparkfun_edge").ours == 40.0
 
 
+def test_another_way_to_the_same_numbers_is_shown_as_they_are() -> None:
+    run = replace(run_of(16, "int8", 0.9), quantization="int8 equalized")
+    ours = ours_of(reproduced(run))
+    assert ours["uci_har", "accuracy_pct", "", "int8", 16] == pytest.approx(90)
+    assert ours["uci_har", "rom_kib", "nucleo_l452re_p", "int8", 16] == 40.0
+    assert {label for _, _, _, label, _ in ours} == {"int8"}
+
+
 def test_memory_of_parameters_is_counted_as_in_the_paper() -> None:
     found = reproduced(run_of(16, "int8", 0.9))
     assert row_of(found, "parameters_bytes", 16).ours == 250 * 16

@@ -170,6 +170,23 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
     assert load_learned(again.best) == learned, "the same seed, the same ranges"
 
 
+def test_input_channels_that_reach_equally_far_are_of_the_file(tmp_path: Path) -> None:
+    """The file is fed as it was trained: another deviation, and weights that take it back."""
+    file, data = written(tmp_path, strides=[2], blocks=[1], filters=4), blobs()
+    assert data.x_train is not None
+    data = replace(data, x_train=data.x_train * np.array([1, 10], np.float32))
+    save_normalization(file, Normalization((0.5, 5.0), (1.1, 1.1)))
+    quantization = AwareSettings(data_type="int8", epochs=1, learning_rate=1e-9, range_rate=0, labels=0, equalize=True)
+    files = trained_for_integers(
+        file, data, TrainingSettings(batch_size=40, quantization=quantization), None, tmp_path, "own", 1
+    )
+    before, after = read_model(file), read_model(files.best)
+    assert after.normalizations[""].std == (1.1 / 8, 1.1)
+    answers = [one.graph.run(one.normalized(data.x_test)) for one in (before, after)]
+    np.testing.assert_allclose(*answers, atol=1e-4)
+    assert after.learned and Quantization(data_type="int8").asks_for(after.learned)
+
+
 def of_others(kind: str) -> Any:
     """Models as people build them, of samples (16, 2)."""
     import keras
