@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from mcusim.experiment.exploration import MOST_AXES, MOST_VALUES
 from mcusim.experiment.read import read_tables
 from mcusim.system.errors import ConfigurationError
 from tests.explore.exploring import opened, write
@@ -73,6 +74,10 @@ BAD = {
     'target = ["a", "b"]': "is no key of model",
     '"target.boards" = [["sparkfun_edge"], ["nucleo_l452re_p", "sparkfun_edge"]]': "one board and one engine",
     '"target.kernels" = ["auto", "plain"]\n"target.kernels.dense" = ["auto", "plain"]': "is a part of another one",
+    '"target.kernels" = ["auto", "plain"]\ntarget.kernels = ["auto", "plain"]': "'target.kernels' is there twice",
+    f'"approximation.channels" = {[*range(MOST_VALUES + 1)]}': f"has {MOST_VALUES + 1} values",
+    "\n".join(f'"target.key{at}" = [1, 2]' for at in range(MOST_AXES + 1)): f"there are {MOST_AXES + 1} axes",
+    'cascade = ["a", "b"]': "a cascade cannot be explored",
 }
 
 
@@ -81,6 +86,16 @@ def test_what_is_no_axis_is_told_with_its_name(tmp_path: Path, axis: str) -> Non
     with pytest.raises(ConfigurationError, match=BAD[axis]) as caught:
         opened(write(tmp_path, axes=f"{axis}\n"))
     assert "explore.axes" in (caught.value.where or "") and caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("objectives", "words"),
+    [([], "no objective"), (["accuracy", "accuracy"], "is there twice"), (["accuracy", "latncy_ms"], "latncy_ms")],
+)
+def test_what_is_no_objective_is_told(tmp_path: Path, objectives: list[str], words: str) -> None:
+    with pytest.raises(ConfigurationError, match=words) as caught:
+        opened(write(tmp_path, f"objectives = {objectives}"))
+    assert "explore.objectives" in (caught.value.where or "") and caught.value.hint
 
 
 @pytest.mark.parametrize("path", ["target.boards.x", "target.boards.x.y", "quantization.data_type.x"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import platform
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -38,6 +40,27 @@ def test_what_is_no_firmware(tmp_path: Path) -> None:
     (tmp_path / "x.elf").write_bytes(b"\x7fELF")
     with pytest.raises(BuildError, match="not a readable ELF"):
         ForeignElf(tmp_path / "x.elf", "cnn").image(QEMU, NUCLEO, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (["gcc", "-c"], "is for X86_64, 64 bit, little-endian"),
+        (["arm-none-eabi-gcc", "-c"], "is an object file that was not linked"),
+        (["arm-none-eabi-gcc", "-mbig-endian", "-c"], "is for ARM, 32 bit, big-endian"),
+        (["arm-none-eabi-gcc", "-shared", "-nostdlib"], "is position independent"),
+    ],
+    ids=["this machine", "object", "big", "shared"],
+)
+@pytest.mark.arm
+def test_programs_of_other_kinds_are_no_firmware(command: list[str], words: str, tmp_path: Path) -> None:
+    if command[0] == "gcc" and platform.machine() != "x86_64":
+        pytest.skip("another machine")
+    (tmp_path / "f.c").write_text("int twice(int x) { return 2 * x; }\n")
+    subprocess.run([*command, "f.c", "-o", "f.elf"], cwd=tmp_path, check=True)
+    with pytest.raises(ConfigurationError, match=words) as caught:
+        ForeignElf(tmp_path / "f.elf", "twice").image(QEMU, NUCLEO, tmp_path)
+    assert caught.value.hint and "no firmware for a Cortex-M4" in caught.value.what
 
 
 @pytest.mark.parametrize("name", [name for name, engine in ENGINES.items() if not engine.FACTS.foreign])
