@@ -146,6 +146,61 @@ def test_firmware_for_another_address_is_refused() -> None:
         svl.flash(IMAGE, EDGE, "/dev/null", never)
 
 
+class Said:
+    """A wire on which all was said before."""
+
+    path = "here"
+
+    def __init__(self, *messages: bytes) -> None:
+        self.left, self.written = bytearray(b"".join(messages)), list[bytes]()
+
+    def read(self, count: int, limit_s: float) -> bytes:
+        if len(self.left) < count:
+            raise BoardTrouble("nothing comes", where=self.path, hint="")
+        found, self.left = bytes(self.left[:count]), self.left[count:]
+        return found
+
+    def write(self, data: bytes) -> None:
+        self.written.append(data)
+
+    def drain(self) -> None:
+        self.left.clear()
+
+
+def damaged(data: bytes) -> bytes:
+    return data[:-1] + bytes([data[-1] ^ 1])
+
+
+@pytest.mark.parametrize(
+    ("receive", "data"),
+    [
+        (svl.receive, damaged(svl.packet(svl.NEXT))),
+        (svl.receive, b"\0\0"),
+        (svl.receive, b"\xff\xff"),
+        (sbl.receive, damaged(sbl.message(sbl.STATUS, bytes(8)))),
+        (sbl.receive, bytes(8)),
+    ],
+)
+def test_damaged_messages_are_never_believed(receive: Callable[..., object], data: bytes) -> None:
+    with pytest.raises(BoardTrouble, match="what the boot loader says is damaged"):
+        receive(Said(data), 1)
+
+
+def test_the_variable_loader_asks_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A packet of another kind, or a damaged one, is no version; a part that came damaged is sent once more."""
+    first, second = bytes(svl.FRAME_BYTES), b"end"
+    wire = Said(*(svl.packet(command) for command in (svl.NEXT, svl.RETRY, svl.NEXT, svl.NEXT)))
+    svl._send(first + second, wire)  # type: ignore[arg-type]
+    assert wire.written == [svl.packet(svl.FRAME, part) for part in (first, first, second)] + [svl.packet(svl.DONE)]
+    for answers in ([svl.RETRY], [svl.NEXT, *[svl.RETRY] * 11], [svl.NEXT, svl.DONE]):
+        with pytest.raises(BoardTrouble, match=f"refuses the firmware: answer {answers[-1]}"):
+            svl._send(first, Said(*map(svl.packet, answers)))  # type: ignore[arg-type]
+    svl._enter(Said(svl.packet(svl.NEXT), svl.packet(svl.VERSION)))  # type: ignore[arg-type]
+    monkeypatch.setattr(svl, "_START_S", 0.02)
+    with pytest.raises(BoardTrouble, match="gives no answer within"):
+        svl._enter(Said(damaged(svl.packet(svl.VERSION))))  # type: ignore[arg-type]
+
+
 def test_crc16() -> None:
     assert svl.crc16(b"123456789") == 0xFEE8  # CRC-16/UMTS, as catalogues give it
 
