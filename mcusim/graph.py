@@ -11,7 +11,7 @@ A sample is a record of all inputs in order, an answer one of all outputs. With 
 array (N, *shape), with several a structured one (N,) whose fields are called like the inputs; outputs likewise, flat.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
@@ -280,11 +280,19 @@ class Graph:
         columns = zip(fields_of(answers).items(), self.ends, strict=True)
         return records_of({name: q if end.numbers is None else end.numbers.decode(q) for (name, q), end in columns})
 
-    def ranges(self, x: Array, *, spread: bool = False, peaks_alone: bool = False) -> dict[str, Range]:
-        """Of each layer's output over the samples: what calibration needs. `spread`, `peaks_alone`: as in Range."""
+    def ranges(
+        self, x: Array, *, spread: bool = False, peaks_alone: bool = False, ends_alone: Collection[str] = ()
+    ) -> dict[str, Range]:
+        """Of each layer's output over the samples: what calibration needs. `spread`, `peaks_alone`: as in Range.
+
+        `ends_alone`: layers of which nothing but `low` and `high` is to be known.
+        """
         ranges = dict.fromkeys(self._by_name, Range())
         for _, values in self._chunks(self.encode(x)):
             for name, value in values.items():
+                if name in ends_alone:
+                    ranges[name] = ranges[name].stretched(value)
+                    continue
                 ranges[name] = ranges[name].widened(value, spread=spread, peaks_alone=peaks_alone)
                 inner = self._inner_values(self[name], values)
                 ranges[name] = ranges[name].with_inner(inner) if inner else ranges[name]

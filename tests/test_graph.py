@@ -47,6 +47,9 @@ def test_ranges_reach_from_the_smallest_to_the_largest() -> None:
     assert (ranges["input"].low, ranges["input"].high) == (x.min(), x.max())
     assert ranges[graph.ends[0].name].peak == pytest.approx(np.abs(answers).max())
     assert ranges[graph.layers[2].name].low == 0, "behind a ReLU"
+    told = graph.ranges(x, spread=True, ends_alone=("input",))
+    assert told == ranges and told["input"].spread is told["input"].octaves is None
+    assert told[graph.ends[0].name].spread is not None
 
 
 def test_wrong_samples_are_refused() -> None:

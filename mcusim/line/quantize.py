@@ -142,7 +142,13 @@ def _ranges(graph: Graph, samples: Array, schemes: Schemes, ranges: Ranges) -> d
     if not any(scheme.needs_ranges for scheme in own):
         return dict.fromkeys(schemes, Range())
     cutting = [scheme.cuts_ranges for scheme in own]
-    seen = graph.ranges(samples, spread=ranges != "max" and any(cutting), peaks_alone=all(cutting))
+    alike = len(set(schemes.values())) == 1  # nothing is converted, so that who keeps numbers chooses none
+    seen = graph.ranges(
+        samples,
+        spread=ranges != "max" and any(cutting),
+        peaks_alone=all(cutting),
+        ends_alone={layer.name for layer in graph if alike and layer.KEEPS_NUMBERS},
+    )
     if ranges == "answers":
         seen |= answer_ranges(graph, samples, seen, _levels(graph, schemes))
     return {name: replace(values, octaves=None) for name, values in seen.items()} if ranges == "max" else seen

@@ -52,12 +52,15 @@ class Range:
         """`x` (N, ...): of N samples. NaN widens nothing. `spread`: is it to be known? `peaks_alone`: as in Octaves."""
         seen, found = Octaves.of(x, peaks_alone=peaks_alone), Spread.of(x) if spread else None
         return replace(
-            self,
+            self.stretched(x),
             spread=found.merged(self.spread) if found and self.spread else found,
-            low=min(self.low, float(x.min(initial=0.0))),
-            high=max(self.high, float(x.max(initial=0.0))),
             octaves=seen if self.octaves is None else self.octaves.merged(seen),
         )
+
+    def stretched(self, x: Array) -> Range:
+        """Its ends alone are widened."""
+        low, high = min(self.low, float(x.min(initial=0.0))), max(self.high, float(x.max(initial=0.0)))
+        return replace(self, low=low, high=high)
 
     def with_inner(self, values: Mapping[str, Array]) -> Range:
         """Widened by what a layer keeps inside."""

@@ -237,3 +237,22 @@ def test_readers_of_several_systems_have_conversions_of_their_own() -> None:
     converted = [quantized[quantized[name].inputs[0]] for name in readers]
     assert [type(layer.numbers) for layer in converted] == [Affine, Format]
     assert [layer.name for layer in converted] == [f"{first}_as_int8_per_channel", f"{first}_as_int8"]
+
+
+@pytest.mark.parametrize("scheme", ["per-channel", "per-layer"])
+def test_layers_that_keep_numbers_are_looked_at_where_they_are_converted(
+    scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph, x = pixels()
+    usual, whole, alone = quantize(graph, x, "int8", scheme=scheme), Graph.ranges, list[set[str]]()
+
+    def ranges(self: Graph, x: np.ndarray, *, spread: bool, peaks_alone: bool, ends_alone: set[str]) -> object:
+        alone.append(ends_alone)
+        return whole(self, x, spread=spread, peaks_alone=peaks_alone)
+
+    monkeypatch.setattr(Graph, "ranges", ranges)
+    made = quantize(graph, x, "int8", scheme=scheme)
+    assert made.notes == usual.notes and [one.numbers for one in made] == [one.numbers for one in usual]
+    assert (made.run(x) == usual.run(x)).all()
+    quantize(graph, x, "int8", scheme=scheme, layers={graph.ends[0].name: ("int16", "per-layer")})
+    assert alone == [{layer.name for layer in graph if layer.KEEPS_NUMBERS}, set()] and len(alone[0]) > 1
