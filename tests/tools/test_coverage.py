@@ -81,7 +81,7 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_rooms_have_a_row_each_and_files_are_told_by_what_is_left(
     work: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert __main__.main(["--kept", "--work", str(work), "numbers", "engines"]) == 0
+    assert __main__.main(["--kept", "--work", str(work), "numbers", "engines"]) == 7, "10 of 12"
     assert capsys.readouterr().out.splitlines() == [
         "room           branches      taken  explained       left  lines ran",
         "engines               4      25.0%          3          0      90.0%",
@@ -97,6 +97,13 @@ def test_rooms_have_a_row_each_and_files_are_told_by_what_is_left(
         "mcusim/engines/two.py",
         "    f: 7, 6->7, 8->9, 8->10  (needs a board)",
     ]
+
+
+def test_the_bar_is_of_all_tests(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(__main__, "measured", lambda *_: 0)
+    assert [__main__.main(["--work", str(work), *more]) for more in ([], ["--", "tests/numbers"])] == [7, 0]
+    monkeypatch.setattr(__main__, "BAR", 10 / 12)
+    assert __main__.main(["--kept", "--work", str(work)]) == 0
 
 
 def test_arguments_behind_two_dashes_are_those_of_pytest(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
