@@ -1,6 +1,5 @@
 """Formats -> the files that options name, standard output, and the page of a GitHub job."""
 
-import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -54,6 +53,8 @@ def print_those(files: Files, render: Render) -> None:
 
 def write_json(path: Path, **told: Any) -> None:
     """All that a command tells people, for programs."""
+    import json
+
     write_text(path, json.dumps({"format": 1, **told}, indent=2) + "\n")
 
 

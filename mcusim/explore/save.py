@@ -54,9 +54,12 @@ def _point_at(document: Any, before: Path, folder: Path) -> None:
     target = document.get("target", {})
     if "boards" in target:
         target["boards"] = [
-            _from(folder, before / one) if one.endswith(".toml") or "/" in one else one
-            for one in map(str, target["boards"])
+            _from(folder, before / str(one)) if _is_file(str(one)) else str(one) for one in target["boards"]
         ]
+
+
+def _is_file(board: str) -> bool:
+    return board.endswith(".toml") or "/" in board
 
 
 def _from(folder: Path, path: Path) -> str:

@@ -16,5 +16,6 @@ class SimpleRNN(Recurrent):
 
     def step(self, arithmetic: States, from_input: Array, values: dict[str, Array]) -> dict[str, Array]:
         from_state = self.from_state(values["state"])
-        state = arithmetic.activated(arithmetic.joined(from_input[:, 0], from_state[:, 0], candidate=True))
+        summed = arithmetic.joined(from_input[:, 0], from_state[:, 0], candidate=True)
+        state = arithmetic.activated(summed)
         return {"candidate": state, "state": state}

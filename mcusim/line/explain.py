@@ -88,7 +88,8 @@ def decibels(share: float) -> float | None:
 
 def _alone(real: Graph, quantized: Graph, layer: Layer, values: Mapping[str, Array]) -> float:
     """Noise at the outputs, summed up, with only this layer quantized."""
-    changed = changed_by(real, values, layer.name, values[layer.name] + _own_error(layer, quantized, values))
+    wrong = values[layer.name] + _own_error(layer, quantized, values)
+    changed = changed_by(real, values, layer.name, wrong)
     return sum(noise(values[end.name], changed[end.name]) for end in real.ends if end.name in changed)
 
 

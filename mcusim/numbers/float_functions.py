@@ -131,7 +131,8 @@ def elu(x: Array, alpha: float) -> Array:
 
 
 def celu(x: Array, alpha: float) -> Array:
-    return np.asarray(np.where(x < F(0), F(alpha) * exponential_minus_one(np.minimum(x, F(0)) / F(alpha)), x))
+    negative = F(alpha) * exponential_minus_one(np.minimum(x, F(0)) / F(alpha))
+    return np.asarray(np.where(x < F(0), negative, x))
 
 
 def selu(x: Array, alpha: float, scale: float) -> Array:

@@ -38,7 +38,8 @@ def augmented(x: Array, settings: TrainingSettings, random: np.random.Generator)
 
 def flipped(x: Array, random: np.random.Generator) -> Array:
     """Half of the images (N, height, width, channels) with left and right exchanged."""
-    return np.where((random.random(len(x)) < 0.5)[:, None, None, None], x[:, :, ::-1], x)
+    chosen = random.random(len(x)) < 0.5
+    return np.where(chosen[:, None, None, None], x[:, :, ::-1], x)
 
 
 def shifted(x: Array, most: int, random: np.random.Generator) -> Array:

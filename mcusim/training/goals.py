@@ -64,7 +64,8 @@ class Classes:
     def right(self, answers: Tensor, targets: Tensor) -> Tensor:
         from keras import ops
 
-        return ops.sum(ops.cast(ops.equal(ops.argmax(answers, axis=1), ops.argmax(targets, axis=1)), "int32"))
+        same = ops.equal(ops.argmax(answers, axis=1), ops.argmax(targets, axis=1))
+        return ops.sum(ops.cast(same, "int32"))
 
     def judge(self, answers: Array, x: Floats, y: Labels) -> Judged:
         return Judged(accuracy=float(np.mean(answers.argmax(axis=1) == y)))

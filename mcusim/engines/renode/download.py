@@ -85,7 +85,8 @@ def _package() -> tuple[str, str]:
 
 
 def _fetch(name: str, sha256: str, progress: Progress | None) -> Path:
-    url = f"{(os.environ.get('MCUSIM_RENODE_URL') or PUBLISHER).rstrip('/')}/{name}"
+    base = os.environ.get("MCUSIM_RENODE_URL") or PUBLISHER
+    url = f"{base.rstrip('/')}/{name}"
     return download(url, sha256, name, None, OTHER_WAYS, MissingToolError, progress=progress)
 
 
@@ -123,7 +124,8 @@ def _extract(archive: Path, folder: Path) -> None:
     links: set[str] = set()
     with tarfile.open(archive, "r:gz") as packed:
         for member in packed:
-            (links if member.issym() else files).add(_check(member, files, links))
+            name = _check(member, files, links)
+            (links if member.issym() else files).add(name)
             # Readable and ours, whatever the packager's account was.
             member.mode = 0o755 if member.isdir() or member.mode & 0o100 else 0o644
             member.uid, member.gid, member.uname, member.gname = os.getuid(), os.getgid(), "", ""

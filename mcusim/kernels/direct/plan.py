@@ -180,7 +180,8 @@ def tilings(geometry: Geometry, *, single: bool = False) -> Iterator[Tiling]:
         yield from map(Tiling, alone)
         for tile in [] if single else alone:
             for size in range(1, tile.window.positions):
-                tiles = Tiling(tile, replace(tile, window=replace(tile.window, positions=size)))
+                small = replace(tile, window=replace(tile.window, positions=size))
+                tiles = Tiling(tile, small)
                 if all(tiles.counts(geometry.columns)):
                     yield tiles
 

@@ -93,7 +93,7 @@ def _fitting(inputs: int, limits: int, rows: int) -> list[tuple[tuple[float, flo
     free = REGISTERS - rows
     longest = min(inputs // 2, MOST_BYTES // (8 * rows))
     found = [
-        FloatRows(rows, limits, xs, ws, *((inputs // step, step, inputs % step) if step else (0, 0, inputs)))
+        FloatRows(rows, limits, xs, ws, *_split(inputs, step))
         for ws in (1, 2, 4, 8)
         for xs in (1, 2, 4, 8)
         if ws <= xs and xs + ws * rows <= free
@@ -101,6 +101,10 @@ def _fitting(inputs: int, limits: int, rows: int) -> list[tuple[tuple[float, flo
     ]
     fitting = [one for one in found if one.code_bytes <= MOST_BYTES] or [min(found, key=lambda one: one.code_bytes)]
     return [((one.cycles, one.call_cycles + FETCH_CYCLES * one.code_bytes), one) for one in fitting]
+
+
+def _split(inputs: int, step: int) -> tuple[int, int, int]:
+    return (inputs // step, step, inputs % step) if step else (0, 0, inputs)
 
 
 def packed(rows: Array, bias: Array) -> Array:

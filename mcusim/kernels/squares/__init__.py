@@ -135,7 +135,8 @@ def _layout(layer: Convolution, plan: Plan, finish: Ending) -> Layout:
 
 def _kernel(layer: Convolution, plan: Plan) -> Constant:
     """Filters as they are, or U: for two at a time, of an odd number one twice."""
-    padded = np.pad(layer.kernel, ((0, 0), (0, 0), (0, 0), (0, plan.channels - layer.kernel.shape[3])))
+    extra = plan.channels - layer.kernel.shape[3]
+    padded = np.pad(layer.kernel, ((0, 0), (0, 0), (0, 0), (0, extra)))
     if not plan.in_flash:
         return Constant("kernel", weight_type(layer), padded, layer.kernel_numbers)
     points = np.moveaxis(SQUARE.points_of(flat(padded))[:, 0], 1, 2)  # filters, points, channels

@@ -220,7 +220,8 @@ def _layout(layer: Convolution, plan: Plan, finish: Ending) -> Layout:
 
 
 def _kernel(layer: Convolution, plan: Plan) -> Array:
-    padded = np.pad(layer.kernel, ((0, 0), (0, 0), (0, 0), (0, plan.channels - layer.kernel.shape[3])))
+    extra = plan.channels - layer.kernel.shape[3]
+    padded = np.pad(layer.kernel, ((0, 0), (0, 0), (0, 0), (0, extra)))
     if layer.weight_bytes == layer.number_bytes:
         return padded
     fours = padded.reshape(*padded.shape[:3], -1, 2, 2)  # SXTB16 makes pairs of numbers 0 and 2, 1 and 3

@@ -66,5 +66,6 @@ def _with_rows(layer: Layer, steps: int) -> list[Layer]:
         made = replace(layer, shape=(steps, *shape), input_shape=(steps, *layer.input_shape))
         if shape == layer.shape:
             return [made]
-        return [made, Reshape(name=f"{layer.name}_flat", inputs=(layer.name,), shape=(steps, *layer.shape))]
+        flat = Reshape(name=f"{layer.name}_flat", inputs=(layer.name,), shape=(steps, *layer.shape))
+        return [made, flat]
     return [replace(layer, shape=(steps, *layer.shape))]

@@ -21,8 +21,12 @@ def _adaptive(kind: str, rank: int, call: Call) -> None:
     x, first = call.x, len(call.shape) - rank
     along = _largest if kind == "MaxPool" else _mean
     for axis, (length, count) in enumerate(zip(have, wanted, strict=True), first):
-        x = along(call, x, axis, [range(i * length // count, -(-(i + 1) * length // count)) for i in range(count)])
+        x = along(call, x, axis, _windows(length, count))
     call.end("Identity", x)
+
+
+def _windows(length: int, count: int) -> list[range]:
+    return [range(i * length // count, -(-(i + 1) * length // count)) for i in range(count)]
 
 
 def _largest(call: Call, x: str, axis: int, windows: list[range]) -> str:
