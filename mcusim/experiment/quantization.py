@@ -250,9 +250,9 @@ FLOAT = Quantization(data_type="float32")
 
 def trained_for(asked: AwareSettings, place: Place = Place("[training.quantization]")) -> Quantization:  # noqa: B008
     """[training.quantization] as a [[quantization]]. ConfigurationError for one that nobody has."""
-    words = {"data_type": asked.data_type, "equalize": asked.equalize}
-    words |= {"scheme": asked.scheme} if asked.scheme else {}
-    chosen = validate(Quantization, words, place)
+    words = {"data_type": asked.data_type, "scheme": asked.scheme, "equalize": asked.equalize}
+    # What was left out is not told as if it had been written.
+    chosen = validate(Quantization, {key: word for key, word in words.items() if word}, place)
     if not chosen.is_quantized:
         raise place.error(f"data_type is {chosen.data_type!r}", 'give a type of integers, for example "int8"')
     return chosen

@@ -17,6 +17,7 @@ from mcusim.system.errors import ConfigurationError
 from mcusim.training.aware.learner import first_ranges
 from mcusim.training.aware.training import train_aware
 from mcusim.training.course import TrainingProgress
+from mcusim.training.lesson import training_samples
 from mcusim.training.settings import TrainingSettings
 from mcusim.training.training import TrainedFiles
 
@@ -40,11 +41,9 @@ def trained_for_integers(
     if file.suffix not in IN_KERAS:
         what = f"{file.name!r} cannot be trained for integers: it is no file of Keras"
         raise ConfigurationError(what, hint="give a .keras file, or leave [training.quantization] out")
+    x = training_samples(dataset)
     source, graph = _real(file, chosen, normalization, dataset)
-    assert dataset.x_train is not None
-    samples = source.normalized(
-        dataset.x_train[choose(len(dataset.x_train), CALIBRATION_SAMPLES, dataset.y_train, seed)]
-    )
+    samples = source.normalized(x[choose(len(x), CALIBRATION_SAMPLES, dataset.y_train, seed)])
     words = chosen.data_type, chosen.chosen_scheme
     first = first_ranges(quantize(graph, samples, words[0], scheme=words[1], weights="rounded"), *words)
     return train_aware(dataset, file, source, graph, first, quantize_as, settings, folder, name, seed, progress)

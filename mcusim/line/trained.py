@@ -18,8 +18,10 @@ from mcusim.system.files import sha256_of, write_text
 from mcusim.system.names import file_name
 from mcusim.system.version import VERSION
 from mcusim.training import training
+from mcusim.training.architectures import architecture_of
 from mcusim.training.course import TrainingProgress
 from mcusim.training.keras_setup import demand_tensorflow
+from mcusim.training.lesson import ELSEWHERE, NO_REALS
 from mcusim.training.training import TrainedFiles
 
 Progress = Callable[[TrainingProgress], None] | None
@@ -67,6 +69,7 @@ class Trained:
         model, stamp = self.model, self._stamp
         if model.training.quantization:
             demand_tensorflow("[training.quantization]")
+        self._demand_classes()
         try:
             stamp.unlink(missing_ok=True)  # from here on the files are no longer what it says
             kept = {"last": model.file, "best": model.file} if model.file else self._kept(self._of_reals(progress))
@@ -78,6 +81,13 @@ class Trained:
             what = f"cannot write in {self.folder.name!r}: {error.strerror or error}"
             raise ConfigurationError(what, where=str(self.folder), hint=WRITE_HINT) from None
         return kept[model.keep]
+
+    def _demand_classes(self) -> None:
+        """Whole numbers could be classes, too: what they are for is not found out after hours."""
+        name, y = self.model.architecture, self.dataset.y_train
+        repeats = name is not None and architecture_of(name).repeats
+        if self.experiment.scoring.kind == "regression" and y is not None and y.ndim == 1 and not repeats:
+            raise ConfigurationError(f"[task] kind is 'regression': {NO_REALS}", hint=ELSEWHERE)
 
     def _of_reals(self, progress: Progress) -> TrainedFiles:
         model = self.model

@@ -6,12 +6,14 @@ import numpy as np
 import numpy.typing as npt
 
 from mcusim.datasets.dataset import Dataset
-from mcusim.datasets.targets import MOST_CLASSES, class_numbers
+from mcusim.datasets.targets import MOST_CLASSES, are_whole, class_numbers
 from mcusim.system.arrays import Array, Floats, Labels
 from mcusim.system.errors import ConfigurationError, DataError
 from mcusim.tasks.anomaly import anomalous
 from mcusim.training.goals import Classes, Goal, Itself
 
+ELSEWHERE = "train the model elsewhere, and name its file in [[model]]"
+NO_REALS = "mcusim trains classifiers and autoencoders"
 Indices = npt.NDArray[np.intp]
 
 
@@ -27,19 +29,34 @@ class Lesson:
 
 def lesson(dataset: Dataset, repeats: bool = False) -> Lesson:
     """Of all training samples; of those that are normal, where the network `repeats` its input."""
+    _demand_one_and_one(dataset)
+    return _of_itself(dataset) if repeats else _of_classes(dataset)
+
+
+def training_samples(dataset: Dataset) -> Array:
+    """(N, *shape). DataError where there are none, or a lesson would have several inputs or outputs."""
+    _demand_one_and_one(dataset)
+    if dataset.x_train is None or not len(dataset.x_train):
+        hint = "add x_train, or name a trained model: [[model]] file = .."
+        raise DataError(f"data set {dataset.name!r} has no training samples", hint=hint)
+    return dataset.x_train
+
+
+def _demand_one_and_one(dataset: Dataset) -> None:
     if len(dataset.inputs) > 1 or len(dataset.outputs) > 1:
         raise DataError(
             f"data set {dataset.name!r} has {len(dataset.inputs)} inputs and {len(dataset.outputs)} outputs, "
             "mcusim trains models of one and one",
-            hint="train the model elsewhere, and name its file in [[model]]",
+            hint=ELSEWHERE,
         )
-    return _of_itself(dataset) if repeats else _of_classes(dataset)
 
 
 def _of_classes(dataset: Dataset) -> Lesson:
     if dataset.x_train is None or dataset.y_train is None:
         what = f"data set {dataset.name!r} has no training samples with labels"
         raise DataError(what, hint="add x_train and y_train, or name a trained model: [[model]] file = ..")
+    if not are_whole(dataset.y_train):
+        raise DataError(f"the training labels of data set {dataset.name!r} are reals: {NO_REALS}", hint=ELSEWHERE)
     names = dataset.classes_of()
     labels = class_numbers(dataset.y_train, "training labels", len(names) or MOST_CLASSES)
     names = names or tuple(map(str, range(int(labels.max()) + 1)))
@@ -49,10 +66,7 @@ def _of_classes(dataset: Dataset) -> Lesson:
 
 
 def _of_itself(dataset: Dataset) -> Lesson:
-    if dataset.x_train is None or not len(dataset.x_train):
-        hint = "add x_train, or name a trained model: [[model]] file = .."
-        raise DataError(f"data set {dataset.name!r} has no training samples", hint=hint)
-    x, y, groups = dataset.x_train, dataset.y_train, dataset.groups_train
+    x, y, groups = training_samples(dataset), dataset.y_train, dataset.groups_train
     normal = np.ones(len(x), bool) if y is None else anomalous(y, dataset.classes_of(), "training labels") == 0
     if not normal.any():
         hint = "label what is normal 0, or leave y_train out: then all samples are"

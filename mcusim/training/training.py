@@ -1,7 +1,8 @@
 """Dataset + architecture + settings -> trained `.keras` files, the best epoch and the last."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -106,9 +107,9 @@ def run_epochs(
                 break
             with device_trouble(settings.batch_size):
                 loss, accuracy = learner.learn(*fit, number, course.step)
-            if not math.isfinite(loss):
-                checkpoint.forget()
-            demand_finite(loss, number, "[training]", _slower(settings))
+            with _forgotten(checkpoint):
+                demand_finite(loss, number, "[training]", _slower(settings))
+                _demand_finite_weights(learner.model, number, settings)
             with device_trouble(settings.batch_size):
                 judged = learner.judge(*held_out)
             epoch = Epoch(loss, accuracy, judged.accuracy, settings.rate(number), judged.loss)
@@ -142,6 +143,23 @@ def _score(epoch: Epoch) -> float:
 def demand_finite(loss: float, number: int, where: str, hint: str) -> None:
     if not math.isfinite(loss):
         raise ConfigurationError(f"training diverged: the loss is {loss} in epoch {number + 1}", where=where, hint=hint)
+
+
+def _demand_finite_weights(model: Any, number: int, settings: TrainingSettings) -> None:
+    """What the last batch of an epoch did to them no loss tells before the next one."""
+    if not all(np.isfinite(weights).all() for weights in model.get_weights()):
+        what = f"training diverged: a weight is no number after epoch {number + 1}"
+        raise ConfigurationError(what, where="[training]", hint=_slower(settings))
+
+
+@contextmanager
+def _forgotten(checkpoint: Checkpoint) -> Iterator[None]:
+    """What diverged would diverge again."""
+    try:
+        yield
+    except ConfigurationError:
+        checkpoint.forget()
+        raise
 
 
 def _slower(settings: TrainingSettings) -> str:

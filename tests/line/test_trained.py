@@ -6,11 +6,12 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from mcusim.datasets.dataset import Dataset
 from mcusim.experiment.experiment import Experiment
-from mcusim.experiment.tables import DatasetChoice, General, Model
+from mcusim.experiment.tables import DatasetChoice, General, Model, TaskChoice
 from mcusim.line import trained
 from mcusim.system.errors import ConfigurationError
 from mcusim.training.settings import AwareSettings, TrainingSettings
@@ -173,3 +174,22 @@ def test_names_stay_in_the_folder(trainings: list[dict[str, Any]], tmp_path: Pat
     folder = tmp_path / "models"
     path = train(experiment(tmp_path), folder, Model(name="../../evil\x00", architecture="mlp"))
     assert path.parent == folder and {entry.parent for entry in folder.rglob("*")} == {folder}
+
+
+@pytest.mark.parametrize(("architecture", "trains"), [("mlp", False), ("autoencoder", True)])
+def test_whole_numbers_that_are_no_classes_are_told_before_training(
+    architecture: str, trains: bool, trainings: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    """Of an autoencoder they tell what is normal."""
+    chosen = experiment(tmp_path).model_copy(update={"task": TaskChoice(kind="regression")})
+    model = MODEL.model_copy(update={"architecture": architecture})
+    data = dataclasses.replace(dataset(), y_train=np.arange(len(dataset().x_test)) % 2)
+    if not trains:
+        with pytest.raises(
+            ConfigurationError, match=r"\[task\] kind is 'regression': mcusim trains classifiers"
+        ) as caught:
+            train(chosen, tmp_path, model, data=data)
+        assert caught.value.hint
+    else:
+        train(chosen, tmp_path, model, data=data)
+    assert len(trainings) == trains

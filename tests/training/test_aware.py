@@ -21,7 +21,8 @@ from mcusim.line.quantize import quantize, quantize_as
 from mcusim.models.source import Source
 from mcusim.numbers.learned import Learned
 from mcusim.system.arrays import Array
-from mcusim.system.errors import ConfigurationError, DataError
+from mcusim.system.errors import ConfigurationError, DataError, McusimError
+from mcusim.system.records import records_of
 from mcusim.training.architectures import build_model
 from mcusim.training.aware.learner import AwareLearner, first_ranges
 from mcusim.training.aware.places import giver, loaded
@@ -170,6 +171,27 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
     assert load_learned(again.best) == learned, "the same seed, the same ranges"
 
 
+@pytest.mark.parametrize(
+    ("changes", "more", "message"),
+    [
+        ({}, {"flip": True}, "'flip' cannot be: samples of shape \\(16, 2\\) have no left and right"),
+        ({}, {"shift": 40}, "'shift' cannot be: 40 are too many"),
+        ({"x_train": None, "y_train": None}, {}, "data set 'blobs' has no training samples"),
+        ({"y_train": np.linspace(0, 1, 120)}, {}, "labels of data set 'blobs' are reals: mcusim trains classifiers"),
+        ({"x_train": records_of({"a": blobs().x_train, "b": blobs().x_train})}, {}, "'blobs' has 2 inputs"),
+    ],
+    ids=["flip", "shift", "no samples", "reals", "inputs"],
+)
+def test_what_a_file_of_ones_own_cannot_learn(
+    changes: dict[str, Any], more: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    file, data = written(tmp_path, "mlp", units=[4]), replace(blobs(), **changes)
+    settings = TrainingSettings(quantization=AwareSettings(data_type="int8", epochs=1), **more)
+    with pytest.raises(McusimError, match=message) as caught:
+        trained_for_integers(file, data, settings, None, tmp_path, "own", 1)
+    assert caught.value.hint and [path.name for path in tmp_path.iterdir()] == ["net.keras"]
+
+
 def test_input_channels_that_reach_equally_far_are_of_the_file(tmp_path: Path) -> None:
     """The file is fed as it was trained: another deviation, and weights that take it back."""
     file, data = written(tmp_path, strides=[2], blocks=[1], filters=4), blobs()
@@ -276,7 +298,7 @@ def test_layers_that_cannot_be_trained() -> None:
     ("asked", "message"),
     [
         ({"data_type": "int3"}, "int3"),
-        ({"data_type": "float32"}, "float32"),
+        ({"data_type": "float32"}, "^data_type is 'float32'"),
         ({"data_type": "int5", "scheme": "per-channel"}, "int5"),
     ],
 )

@@ -240,6 +240,27 @@ def test_divergence_is_named_and_keeps_what_was_good(tmp_path: Path, monkeypatch
     assert caught.value.hint == "give a 'learning_rate' below 0.05, or schedule = 'one-cycle', which begins with less"
 
 
+def test_weights_that_the_last_batch_of_an_epoch_ruined_are_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its loss was a number; that of the next epoch will not be, or there is none."""
+    calls = []
+
+    def ruin(learner: Learner, *_: Any) -> tuple[float, float]:
+        calls.append(learner)
+        if len(calls) == 2:
+            learner.model.set_weights([array * np.float32("inf") for array in learner.model.get_weights()])
+        return 1.0, 0.5
+
+    monkeypatch.setattr(Learner, "learn", ruin)
+    with pytest.raises(ConfigurationError, match="training diverged: a weight is no number after epoch 2") as caught:
+        learn(tmp_path, SHORT.model_copy(update={"epochs": 2}))
+    assert caught.value.hint and caught.value.hint.startswith("give a 'learning_rate' below 0.05")
+    for kept in ("last", "best"):
+        assert all(np.isfinite(array).all() for array in weights(tmp_path / f"net_{kept}.keras"))
+    assert not list(tmp_path.glob(".*")), "another try does not go on from there"
+
+
 def test_an_epoch_ends_with_the_batch_that_diverged() -> None:
     model = build_model("mlp", {"units": []}, (4,), 2)
     x, steps = np.full((8, 4), np.inf, np.float32), list[None]()
@@ -315,6 +336,12 @@ def test_it_tells_after_every_batch_how_far_it_is(tmp_path: Path) -> None:
     assert [at.epochs for at in told] == [0, 0, 0, 1, 1, 1, 2]
     assert {(at.all_batches, at.all_epochs) for at in told} == {(2 * batches, 2)}
     assert [at.last for at in told] == [None] * 3 + [files.history[0]] * 3 + [files.history[1]]
+
+
+def test_reals_are_not_learned_here(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="labels of data set 'blobs' are reals: mcusim trains classifiers") as caught:
+        learn(tmp_path, dataset=dataclasses.replace(blobs(), y_train=np.linspace(0, 1, 60)))
+    assert caught.value.hint and "regression" not in caught.value.hint, "which changes nothing"
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from mcusim.models.source import Source
 from mcusim.numbers.learned import Learned
 from mcusim.system.errors import DataError
 from mcusim.tasks.task import Asked
+from mcusim.training.augmentation import demand_fit
 from mcusim.training.aware.learner import AwareLearner, Quantize
 from mcusim.training.aware.places import biases_without_place, giver, loaded
 from mcusim.training.checkpoint import Checkpoint
@@ -49,6 +50,7 @@ def train_aware(
         )
         raise DataError(what, hint="give the data set that the model was trained on")
     learned, validated = hold_out(given.y, given.groups, settings.validation, random)
+    demand_fit(settings, dataset.shape, not given.goal.classes)
     keras, settings = import_keras(), settings.aware
     assert settings.quantization is not None
     make_repeatable(keras, seed)
