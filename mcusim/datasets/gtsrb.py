@@ -90,16 +90,23 @@ def _parsed(archives: Iterator[Members]) -> Arrays:
 
 
 def _classes(text: bytes) -> dict[int, int]:
-    """Number of each photograph to test -> its class."""
-    rows = csv.DictReader(io.StringIO(text.decode("ascii")), delimiter=";")
-    return {int(row["Filename"].partition(".")[0]): int(row["ClassId"]) for row in rows}
+    """Number of each photograph to test -> its class. ValueError tells of which row there is none."""
+    classes: dict[int, int] = {}
+    try:
+        for row in csv.DictReader(io.StringIO(text.decode("ascii")), delimiter=";"):
+            classes[int(row["Filename"].partition(".")[0])] = int(row["ClassId"])
+    except (csv.Error, ValueError, KeyError, TypeError, AttributeError):
+        where = f"{LABELS!r}, behind {len(classes):,} photographs"
+        raise ValueError(f"{where}, has no row of 'Filename' and 'ClassId' between ';'") from None
+    return classes
 
 
 def _pixels(data: bytes, name: str) -> Array:
     """Of a PPM file: (height, width, 3) uint8. ValueError for another."""
     head = HEADER.match(data)
     width, height = map(int, head.groups()) if head else (0, 0)
-    if not head or not 0 < max(width, height) <= LARGEST_SIDE or len(data) - head.end() < 3 * width * height:
+    fits = 0 < min(width, height) <= max(width, height) <= LARGEST_SIDE
+    if not head or not fits or len(data) - head.end() < 3 * width * height:
         raise ValueError(f"{name!r} is no PPM file, or cut off")
     return np.frombuffer(data, np.uint8, 3 * width * height, head.end()).reshape(height, width, 3)
 

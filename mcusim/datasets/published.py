@@ -193,14 +193,19 @@ def _checked(publication: Publication, arrays: Arrays) -> Arrays:
     classes = len(publication.versions[0]["test"])
     counts = {}
     for part in ("train", "test"):
+        if not arrays[f"x_{part}"].size:
+            what = f"this is not {publication.name!r}: it has no {part} samples"
+            raise DataError(what, hint=f"expected {sum(publication.versions[0][part]):,}")
         x = npz_file.samples(arrays[f"x_{part}"], f"x_{part}")
         y = npz_file.targets(arrays[f"y_{part}"], len(x), f"y_{part}")
         y = class_numbers(y, f"labels of {part}", classes)
         counts[part] = np.bincount(y, minlength=classes)
         if x.shape[1:] != publication.shape or not any(_holds(one, part, counts) for one in publication.versions):
+            found, known = counts[part].tolist(), publication.versions[0][part]
+            other = next((at for at in range(classes) if not _fits(found[at], known[at], part)), 0)
             what = f"this is not {publication.name!r}: its {part} samples have shape {x.shape[1:]} and class counts "
-            hint = f"expected {publication.shape} and {_short(publication.versions[0][part])}"
-            raise DataError(what + _short(counts[part].tolist()), hint=hint)
+            hint = f"expected {publication.shape} and {_short(known, other)}"
+            raise DataError(what + _short(found, other), hint=hint)
         arrays[f"x_{part}"], arrays[f"y_{part}"] = x, y
     groups = arrays.get("groups_train")
     if groups is not None and groups.shape != arrays["y_train"].shape:
@@ -209,15 +214,19 @@ def _checked(publication: Publication, arrays: Arrays) -> Arrays:
 
 
 def _holds(version: Mapping[str, Sequence[int]], part: str, counts: Mapping[str, Array]) -> bool:
-    found, known = counts[part], np.array(version[part])
-    return bool((found == known).all() if part == "test" else ((found > 0) & (found <= known)).all())
+    return all(_fits(found, known, part) for found, known in zip(counts[part], version[part], strict=True))
+
+
+def _fits(found: int, known: int, part: str) -> bool:
+    """Of one class."""
+    return found == known if part == "test" else 0 < found <= known
 
 
 def _is(known: Sequence[int], y: Array) -> bool:
     return bool(np.array_equal(np.bincount(y, minlength=len(known)), known))
 
 
-def _short(counts: Sequence[int]) -> str:
-    """As many classes as may be wrong in a hostile file are not told all."""
-    more = ", .." if len(counts) > 10 else ""
-    return f"({', '.join(map(str, counts[:10]))}{more})"
+def _short(counts: Sequence[int], other: int) -> str:
+    """As many classes as may be wrong in a hostile file are not told all; but `other` is, which is one that is."""
+    more = f", .., {counts[other]} of class {other}" if other >= 10 else ""
+    return f"({', '.join(map(str, counts[:10]))}{more}{', ..' if len(counts) > 10 else ''})"

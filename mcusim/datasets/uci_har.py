@@ -28,6 +28,7 @@ LICENCE = "CC BY 4.0 (UCI Machine Learning Repository); the README of its author
 CLASSES = ("walking", "walking_upstairs", "walking_downstairs", "sitting", "standing", "laying")
 CHANNELS = tuple(f"{signal}_{axis}" for signal in ("total_acc", "body_gyro", "body_acc") for axis in "xyz")
 WINDOW = 128
+PEOPLE = ("subject_train", "groups_train")  # the publisher's word, and that of a `.npz`
 CLASS_COUNTS = {"train": (1226, 1073, 986, 1286, 1374, 1407), "test": (496, 471, 420, 491, 532, 537)}
 
 URL = "https://archive.ics.uci.edu/static/public/240/human+activity+recognition+using+smartphones.zip"
@@ -55,9 +56,8 @@ def load(progress: Progress | None = None) -> Dataset:
         url = os.environ.get("MCUSIM_UCI_HAR_URL") or URL
         arrays = _from_archive(download(url, ARCHIVE_SHA256, ARCHIVE, ARCHIVE_BYTES, HINT, progress=progress))
     y_train, y_test = arrays["y_train"].astype(np.int64), arrays["y_test"].astype(np.int64)
-    return Dataset(
-        "uci_har", arrays["x_train"], y_train, arrays["x_test"], y_test, CLASSES, arrays.get("subject_train")
-    )
+    people = next((arrays[name] for name in PEOPLE if name in arrays), None)
+    return Dataset("uci_har", arrays["x_train"], y_train, arrays["x_test"], y_test, CLASSES, people)
 
 
 def _from_data_dir() -> Arrays | None:
@@ -78,7 +78,7 @@ def _from_data_dir() -> Arrays | None:
 
 def _from_npz(path: Path) -> Arrays:
     try:
-        return _checked(npz_arrays.read_arrays(path, REQUIRED, ("subject_train",)))
+        return _checked(npz_arrays.read_arrays(path, REQUIRED, PEOPLE))
     except DataError as error:
         raise DataError(error.what, where=str(path), hint=error.hint) from None
 
@@ -125,7 +125,7 @@ def _checked(arrays: Arrays) -> Arrays:
             what = f"this is not UCI-HAR: its {part} samples have shape {x.shape[1:]} and class counts {found}"
             raise DataError(what, hint=f"expected {(WINDOW, len(CHANNELS))} and {counts}")
         arrays[f"x_{part}"] = x
-    people = arrays.get("subject_train")
-    if people is not None and people.shape != arrays["y_train"].shape:
-        raise DataError(f"'subject_train' has shape {people.shape}", hint="one person for each sample")
+    for name in PEOPLE:
+        if name in arrays and arrays[name].shape != arrays["y_train"].shape:
+            raise DataError(f"{name!r} has shape {arrays[name].shape}", hint="one person for each sample")
     return arrays

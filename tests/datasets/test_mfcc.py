@@ -83,6 +83,10 @@ EXPECTED = [[24.971466, -3.501423, -0.24774], [25.082659, -3.685868, 0.468894], 
         (wav([1, 2], channels=2), "2 channels"),
         (wav([1, 2], width=1), "8 bits"),
         (wav([1, 2]).replace(b"fmt \x10", b"fmt \xff"), "no WAV"),
+        (wav([1, 2])[:30], r"no WAV file \(it is cut off\)"),
+        (wav([1, 2, 3])[:-1], "is cut off: 2 of 3 samples are there"),
+        (wav([1, 2])[:44], "is cut off: 0 of 2 samples"),
+        (wav([]), "no samples"),
     ],
 )
 def test_files_that_are_no_such_sound(data: bytes, message: str) -> None:
@@ -92,3 +96,11 @@ def test_files_that_are_no_such_sound(data: bytes, message: str) -> None:
 
 def test_files_of_sound() -> None:
     assert samples_of(wav([1, -2, 3]), "a.wav", 8000).tolist() == [1, -2, 3]
+
+
+@pytest.mark.parametrize("promised", [2**31 - 1, 2**32 - 1, 2**32 - 37])
+def test_what_was_written_into_a_pipe_has_no_length(promised: int) -> None:
+    """ffmpeg and sox begin with a header of more than there will ever be."""
+    data = wav([1, -2, 3])
+    streamed = data[:40] + promised.to_bytes(4, "little") + data[44:]
+    assert samples_of(streamed, "a.wav", 8000).tolist() == [1, -2, 3]

@@ -192,7 +192,19 @@ def test_who_speaks_and_silence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         ("gtsrb", "Final_Test/Images/00003.ppm", b"P6 99999 99999 255 ", "no PPM"),
         ("gtsrb", "Final_Test/Images/00003.ppm", None, "42 to test, 43 labels"),
         ("gtsrb", "GT-final_test.csv", None, "0 labels of these in 'GT-final_test.csv'"),
-        ("gtsrb", "GT-final_test.csv", b"a;b\n1;2\n", "damaged"),
+        ("gtsrb", "Final_Test/Images/00003.ppm", b"P6 0 5 255 ", "no PPM"),
+        ("gtsrb", "GT-final_test.csv", b"a;b\n1;2\n", "'GT-final_test.csv', behind 0 photographs, has no row of"),
+        ("gtsrb", "GT-final_test.csv", b"Filename;ClassId\n3.ppm;1\n4.ppm\n", "behind 1 photographs"),
+        ("gtsrb", "GT-final_test.csv", b"Filename;ClassId\n3.ppm;" + b"9" * 200_000, "behind 0 photographs"),
+        ("gtsrb", "GT-final_test.csv", b"Filename;ClassId\r3.ppm;1\r", "behind 0 photographs"),
+        (
+            "gtsrb",
+            "Final_Training/Images/00020/00002_00002.ppm",
+            ppm(9, 9, (1, 1, 1)),
+            r"2, \.\., 3 of class 20, \.\.\)",
+        ),
+        ("spoken_digits", "recordings/3_ann_11.wav", wav(sound(1))[:-300], "3_ann_11.wav' is cut off"),
+        ("speech_commands", "_background_noise_/tap.wav", None, r"1, \.\., 0 of class 10, \.\.\)"),
         ("speech_commands", "testing_list.txt", None, "there is no 'testing_list.txt'"),
         ("speech_commands", "right/aa6_nohash_0.wav", None, "this is not 'speech_commands'"),
         ("speech_commands", "right/aa6_nohash_0.wav", wav([1], 8000), "8,000 samples a second"),
@@ -210,11 +222,18 @@ def test_damaged_content(
     assert caught.value.where and caught.value.hint
 
 
-@pytest.mark.parametrize("name", MADE)
-def test_a_folder_of_another_set(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("spoken_digits", "this is not 'spoken_digits': it has no train samples"),
+        ("gtsrb", "0 photographs to learn from, 0 to test"),
+        ("speech_commands", "there is no 'testing_list.txt'"),
+    ],
+)
+def test_a_folder_of_another_set(name: str, message: str, tmp_path: Path) -> None:
     for folder in ROOMS[name].PUBLICATION.folders:
         lay(tmp_path, {f"{folder}/walking/readings.txt": b"1 2 3"})
-    with pytest.raises(DataError) as caught:
+    with pytest.raises(DataError, match=message) as caught:
         load_dataset(name)
     assert caught.value.hint
 

@@ -110,6 +110,23 @@ def test_npz(files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert_is_small_set()
 
 
+@pytest.mark.parametrize("name", ["subject_train", "groups_train"])
+def test_people_of_a_npz(name: str, files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By whatever word: windows of one person overlap, and are held out together."""
+    lay(tmp_path, files)
+    monkeypatch.setenv("MCUSIM_DATA_DIR", str(tmp_path))
+    people = uci_har.load().groups_train
+    assert people is not None
+    save(tmp_path, **({"subject_train": None} | {name: people}))
+    found = uci_har.load().groups_train
+    assert found is not None and found.tolist() == people.tolist()
+    (tmp_path / "elsewhere").rename(tmp_path / "UCI HAR Dataset")
+    (tmp_path / "uci_har.npz").unlink()
+    save(tmp_path, **({"subject_train": None} | {name: people[:-1]}))
+    with pytest.raises(DataError, match=f"'{name}' has shape"):
+        uci_har.load()
+
+
 def test_npz_without_people_or_with_too_few(files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MCUSIM_DATA_DIR", str(tmp_path))
     lay(tmp_path, files)
