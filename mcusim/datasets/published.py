@@ -106,7 +106,8 @@ def arrays_of(
     paths = _extracted(folder, publication) if folder else ()
     kept = None if paths else publication.kept
     if kept and kept.is_file():
-        return _checked(publication, npz_arrays.read_arrays(kept, REQUIRED, optional))
+        with suppress(DataError):  # a damaged one is made anew: the user has not written it
+            return _checked(publication, npz_arrays.read_arrays(kept, REQUIRED, optional))
     paths = paths or (_verified(folder, publication) if folder else ()) or _fetched(publication, progress)
     with _told_of(paths[0]):
         arrays = parse(members(path) for path in paths)

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mcusim.datasets.dataset import Dataset
-from mcusim.datasets.targets import MOST_CLASSES, are_whole, class_numbers
+from mcusim.datasets.targets import MOST_CLASSES, are_whole, class_numbers, column
 from mcusim.system.arrays import Array, Floats, Labels
 from mcusim.system.errors import ConfigurationError, DataError
 from mcusim.tasks.anomaly import anomalous
@@ -55,7 +55,7 @@ def _of_classes(dataset: Dataset) -> Lesson:
     if dataset.x_train is None or dataset.y_train is None:
         what = f"data set {dataset.name!r} has no training samples with labels"
         raise DataError(what, hint="add x_train and y_train, or name a trained model: [[model]] file = ..")
-    if not are_whole(dataset.y_train):
+    if column(dataset.y_train).ndim == 1 and not are_whole(dataset.y_train):
         raise DataError(f"the training labels of data set {dataset.name!r} are reals: {NO_REALS}", hint=ELSEWHERE)
     names = dataset.classes_of()
     labels = class_numbers(dataset.y_train, "training labels", len(names) or MOST_CLASSES)
@@ -85,11 +85,13 @@ def hold_out(labels: Array, groups: Array | None, share: float, random: np.rando
     held = _groups(groups, share, random) if groups is not None else _classes(labels, share, random)
     learned, validated = np.flatnonzero(~held), np.flatnonzero(held)
     if not len(validated) or not len(learned):
+        count = 0 if groups is None else len(np.unique(groups))
+        told = f" of {count} {'group' if count == 1 else 'groups'}, each held out whole," if count else ""
         raise ConfigurationError(
-            f"validation = {share} of {len(labels)} training samples leaves {len(learned)} to learn from and "
+            f"validation = {share} of {len(labels)} training samples{told} leaves {len(learned)} to learn from and "
             f"{len(validated)} to validate on",
             where="[training]",
-            hint="give another share, or 0 for none",
+            hint="leave groups_train out, or set 0 for none" if count == 1 else "give another share, or 0 for none",
         )
     return learned, validated
 

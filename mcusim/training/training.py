@@ -98,7 +98,7 @@ def run_epochs(
     checkpoint: Checkpoint,
 ) -> TrainedFiles:
     """All epochs, or those that an interruption has left."""
-    history, best = checkpoint.go_on(learner)
+    history, best = checkpoint.go_on(learner) if files.best.is_file() else ([], 0)  # whose weights only the file has
     if history:
         course.go_on(history)
     try:

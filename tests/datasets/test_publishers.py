@@ -148,6 +148,24 @@ def test_folder_archives_and_what_is_kept_are_the_same(
         np.testing.assert_array_equal(of_archives.x_test.sum(axis=0), other.x_test.sum(axis=0))
 
 
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 half of it", None])
+def test_what_is_kept_is_made_anew_where_it_is_damaged(
+    content: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contents = packed("spoken_digits", digits())
+    names = with_archives(monkeypatch, "spoken_digits", contents)
+    lay(tmp_path, dict(zip(names, contents, strict=True)))
+    before = small_set("spoken_digits")
+    [kept] = (tmp_path / "cache").glob("*.npz")
+    whole = kept.read_bytes()
+    if content is None:
+        np.savez(kept, x_train=np.zeros((1, 39, 13)), y_train=[0], x_test=np.zeros((1, 39, 13)), y_test=[0])
+    else:
+        kept.write_bytes(content)
+    np.testing.assert_array_equal(small_set("spoken_digits").x_test, before.x_test)
+    assert kept.read_bytes() == whole
+
+
 def test_from_a_mirror(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     server.content = packed("spoken_digits", digits())[0]
     with_archives(monkeypatch, "spoken_digits", [server.content])

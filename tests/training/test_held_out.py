@@ -30,7 +30,15 @@ def test_whole_groups_near_the_share() -> None:
     assert len(validated) == 40
 
 
-@pytest.mark.parametrize(("labels", "groups"), [(np.array([0, 1]), None), (LABELS, np.zeros(160))])
-def test_too_little_to_divide(labels: Array, groups: Array | None) -> None:
-    with pytest.raises(ConfigurationError, match=r"validation = 0\.1 of"):
+@pytest.mark.parametrize(
+    ("labels", "groups", "told", "hint"),
+    [
+        (np.array([0, 1]), None, "of 2 training samples leaves 2", "another share"),
+        (LABELS, np.zeros(160), "of 160 training samples of 1 group, each held out whole, leaves 160", "leave groups_"),
+        (LABELS, np.arange(160) < 80, "of 2 groups, each held out whole, leaves 160", "another share"),
+    ],
+)
+def test_too_little_to_divide(labels: Array, groups: Array | None, told: str, hint: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"validation = 0\.1 .*{told}") as caught:
         hold_out(labels, groups, 0.1, np.random.default_rng(0))
+    assert caught.value.hint and hint in caught.value.hint

@@ -221,6 +221,28 @@ def test_ctrl_c_keeps_the_finished_epochs(tmp_path: Path, monkeypatch: pytest.Mo
     np.testing.assert_array_equal(weights(files.last)[0], seen[1][0])
 
 
+def test_what_has_lost_its_best_epoch_begins_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its weights are in its file alone."""
+    accuracies = [0.9, 0.5, 0.4]
+    monkeypatch.setattr(Classes, "judge", lambda *_: Judged(accuracy=accuracies.pop(0)))
+    settings = SHORT.model_copy(update={"validation": 0.2})
+    whole = learn(tmp_path / "whole", settings)
+    accuracies[:] = [0.9, 0.5]
+    with monkeypatch.context() as patched:
+        real = Learner.learn
+
+        def interrupted(self: Learner, x: Any, y: Any, epoch: int, done: Any) -> tuple[float, float | None]:
+            if epoch == 2:
+                raise KeyboardInterrupt
+            return real(self, x, y, epoch, done)
+
+        patched.setattr(Learner, "learn", interrupted)
+        learn(tmp_path / "lost", settings).best.unlink()
+    accuracies[:] = [0.9, 0.5, 0.4]
+    again = learn(tmp_path / "lost", settings)
+    assert again.best.read_bytes() == whole.best.read_bytes() and again.last.read_bytes() == whole.last.read_bytes()
+
+
 def test_ctrl_c_in_the_first_epoch_goes_on_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: Any) -> tuple[float, float]:
         raise KeyboardInterrupt
@@ -342,6 +364,13 @@ def test_reals_are_not_learned_here(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="labels of data set 'blobs' are reals: mcusim trains classifiers") as caught:
         learn(tmp_path, dataset=dataclasses.replace(blobs(), y_train=np.linspace(0, 1, 60)))
     assert caught.value.hint and "regression" not in caught.value.hint, "which changes nothing"
+
+
+def test_labels_of_several_numbers_are_told_how_to_become_one(tmp_path: Path) -> None:
+    soft = np.eye(3)[blobs().y_train] * 0.9 + 0.03
+    with pytest.raises(DataError, match="not one-hot") as caught:
+        learn(tmp_path, dataset=dataclasses.replace(blobs(), y_train=soft))
+    assert caught.value.hint and "argmax" in caught.value.hint
 
 
 @pytest.mark.parametrize(
