@@ -25,11 +25,11 @@ from mcusim.explore.point import Fidelity, Point
 from mcusim.line.bench import Bench
 from mcusim.line.case import model_file, place_of, ready_model, run_case
 from mcusim.line.destination import ABOUT
-from mcusim.line.knapsack import cycles, flash_bytes
+from mcusim.line.knapsack import flash_bytes
+from mcusim.line.offers import whole_cycles, whole_ram_bytes
 from mcusim.line.part import Span
 from mcusim.line.ready import ReadyModel, Setting
 from mcusim.line.score import score
-from mcusim.line.select import ram_bytes
 from mcusim.line.stages import STAGES
 from mcusim.line.validation import judged_by_validation, share_of
 from mcusim.line.watcher import Silent, Watcher
@@ -170,7 +170,7 @@ def _estimated(setting: Setting, case: Case, bench: Bench) -> tuple[dict[str, fl
     choice, figures = model.generated.choice, judged(model)
     _, board = place_of(case, bench)
     if board is not None:
-        count, ram = cycles(choice.selected), ram_bytes(choice.graph, choice.selected) + ABOUT.ram_bytes
+        count, ram = whole_cycles(choice), whole_ram_bytes(choice) + ABOUT.ram_bytes
         figures |= {
             "cycles": count,
             "latency_ms": 1000 * count / board.clock_hz,

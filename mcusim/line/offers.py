@@ -66,8 +66,19 @@ def offers(choice: Choice, kernels: KernelChoice | None = None) -> Offers:
         here = selected[name].how
         found += (_offer(one, why, waits.get(name, 0.0)) if one.how == here else _offer(one, None) for one in several)
         found += _others(graph, graph[name], several, choice.destination)
-    ram = ram_bytes(graph, selected) + code_ram_bytes(selected)
-    return Offers(tuple(found), graph.macs, cycles(selected) + sum(waits.values()), flash_bytes(selected), ram)
+    taken = cycles(selected) + sum(waits.values())
+    return Offers(tuple(found), graph.macs, taken, flash_bytes(selected), whole_ram_bytes(choice))
+
+
+def whole_cycles(choice: Choice) -> float:
+    """For one sample, with what waits for RAM, less what is saved by code that runs from there."""
+    waits = slow_ram_cycles(choice.graph, choice.selected, choice.destination.memory)
+    return cycles(choice.selected) + sum(waits.values()) - sum(option.saved for option in choice.selected.values())
+
+
+def whole_ram_bytes(choice: Choice) -> int:
+    """With the code that runs from there."""
+    return ram_bytes(choice.graph, choice.selected) + code_ram_bytes(choice.selected)
 
 
 def shortest(each: Sequence[Offer]) -> Iterator[Offer]:
