@@ -55,7 +55,8 @@ def _values(path: Path, value: Any) -> list[Any]:
         )
     if len(value) > MOST_VALUES:
         raise Unusable(f"axis {name!r} has {len(value)} values", f"give at most {MOST_VALUES}")
-    if any(one in value[:index] for index, one in enumerate(value)):
+    told = [json.dumps(one, sort_keys=True, default=str) for one in value]  # 1 filter and 1.0 of them are two values
+    if len(set(told)) < len(told):
         raise Unusable(f"axis {name!r} has a value twice: {short(value)}", "name each once")
     try:
         json.dumps(value, allow_nan=False, default=str)

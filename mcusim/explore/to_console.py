@@ -82,8 +82,9 @@ def cell(point: Point, base: Point, name: str) -> str:
 
 
 def differences(point: Point, base: Point) -> str:
-    told = [f"{name} {value_of(value)}" for name, value in point.chosen.items() if value != base.chosen.get(name)]
-    return ", ".join(told)
+    genes = zip(point.genes, base.genes, strict=True)
+    told = zip(point.chosen.items(), genes, strict=False)
+    return ", ".join(f"{name} {value_of(value)}" for (name, value), (own, other) in told if own != other)
 
 
 def value_of(value: object) -> str:

@@ -8,6 +8,8 @@ import pytest
 
 from mcusim.experiment.exploration import MOST_AXES, MOST_VALUES
 from mcusim.experiment.read import read_tables
+from mcusim.explore.point import Point
+from mcusim.explore.to_console import differences
 from mcusim.system.errors import ConfigurationError
 from tests.explore.exploring import opened, write
 
@@ -86,6 +88,17 @@ def test_what_is_no_axis_is_told_with_its_name(tmp_path: Path, axis: str) -> Non
     with pytest.raises(ConfigurationError, match=BAD[axis]) as caught:
         opened(write(tmp_path, axes=f"{axis}\n"))
     assert "explore.axes" in (caught.value.where or "") and caught.value.hint
+
+
+def test_one_filter_and_all_filters_are_two_values(tmp_path: Path) -> None:
+    _, space = opened(write(tmp_path, axes='"approximation.rows" = [0, 1, 1.0]\n'))
+    points = [Point((gene,), space.chosen((gene,))) for gene in range(3)]
+    assert [differences(point, points[1]) for point in points] == [
+        "approximation.rows 0",
+        "",
+        "approximation.rows 1.0",
+    ]
+    assert [repr(space.at((gene,))["approximation"]["rows"]) for gene in range(3)] == ["0", "1", "1.0"]
 
 
 @pytest.mark.parametrize(
