@@ -120,7 +120,8 @@ def explorations(
 ) -> Iterator[Exploration]:
     """The exploration as it grows, its file written after each batch: nothing that was evaluated is lost.
 
-    Raises ConfigurationError where there is nothing to explore or the base cannot be, KeyboardInterrupt after Ctrl-C.
+    Raises ConfigurationError where there is nothing to explore, what is in the way of the base, and KeyboardInterrupt
+    after Ctrl-C.
     """
     began, chosen = time.monotonic(), experiment.explore
     space = space_of(experiment, tables)
@@ -129,8 +130,7 @@ def explorations(
     limits = Limits(experiment.expect.limits, chosen.drop)
     [base] = explorer.all([space.base], "estimate")
     if base.error:
-        what = f"the base, of the first values of all axes, cannot be: {base.error.message}"
-        raise ConfigurationError(what, where=base.error.where, hint=base.error.hint)
+        raise base.error.again("the base, of the first values of all axes, cannot be")
     _demand_figures(base, chosen.objectives, chosen.max_drop)
     limits = replace(limits, base=base.figures.get("accuracy"))
     for _ in _searched(explorer, limits):
@@ -176,9 +176,9 @@ def _demand_figures(base: Point, objectives: Sequence[str], drop: str | None) ->
         raise ConfigurationError("points have no accuracy to drop", where="[explore] max_drop", hint=hint)
     lacking = [name for name in objectives if name not in base.figures]
     if lacking:
-        there = ", ".join(sorted(base.figures))
-        what = f"points have no {', '.join(lacking)}"
-        raise ConfigurationError(what, where="[explore] objectives", hint=f"choose among {there}")
+        hint = f"choose among {', '.join(sorted(base.figures))}"
+        hint += "; a data set without y_train has no accuracy" if "accuracy" in lacking else ""
+        raise ConfigurationError(f"points have no {', '.join(lacking)}", where="[explore] objectives", hint=hint)
 
 
 def _searched(explorer: Explorer, limits: Limits) -> Iterator[None]:
@@ -249,6 +249,8 @@ def _noticed(explorer: Explorer, limits: Limits, now: Exploration) -> Iterator[s
     yield from impossible(explorer)
     for name in limits.unasked(now.base) if now.base else ():
         yield f"{name} in [expect] was asked of no point: they have no such figure"
+    if explorer.experiment.expect_for:
+        yield "[[expect_for]] was asked of no point: an exploration keeps the budgets of [expect]"
 
 
 def impossible(explorer: Explorer) -> Iterator[str]:

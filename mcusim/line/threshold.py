@@ -18,7 +18,7 @@ from mcusim.layers.cascade import Cascade, margins
 from mcusim.line.fit import fit
 from mcusim.line.float_model import FloatModel
 from mcusim.line.measure import CascadeFigures
-from mcusim.line.validation import judged_by_validation, seen
+from mcusim.line.validation import HeldShare, judged_by_validation, seen
 from mcusim.numbers.between import affine_of
 from mcusim.system.arrays import Array
 from mcusim.system.errors import DataError
@@ -108,8 +108,9 @@ def _held(model: Cascaded, first: FloatModel, choice: TaskChoice, seed: int) -> 
             return None
         hint = "add x_train and y_train, or give a threshold: no sample of the test set chooses it"
         raise DataError("max_drop needs training samples with labels", where=WHERE, hint=hint)
-    own = [network.training.validation for network in model.networks if network.architecture]
-    judging = judged_by_validation(dataset, max(own, default=0.0) or model.chosen.validation, seed)
+    own = max((network.training.validation for network in model.networks if network.architecture), default=0.0)
+    share = HeldShare(own, "[training]") if own else HeldShare(model.chosen.validation, WHERE)
+    judging = judged_by_validation(dataset, share, seed)
     [judge] = fit(first.source.graph, judging, choice).judges.values()
     if judge.labels is None:
         return None

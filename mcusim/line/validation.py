@@ -1,7 +1,7 @@
 """Dataset -> the same, judged by training samples that were held out: the test set is never looked at."""
 
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,9 +17,19 @@ from mcusim.training.lesson import Indices, hold_out
 MOST_OVERLAP = 0.01  # of the samples that judge may be in the test set; more are no accident
 
 
-def share_of(model: Model, experiment: Experiment) -> float:
+@dataclass(frozen=True)
+class HeldShare:
+    """Of the training samples; `where`: the table that says so."""
+
+    share: float
+    where: str
+
+
+def share_of(model: Model, experiment: Experiment) -> HeldShare:
     """What [training] holds out: no weight has seen it; where it says nothing, what [explore] judges by."""
-    return model.training.validation or experiment.explore.validation
+    if model.training.validation:
+        return HeldShare(model.training.validation, "[training]")
+    return HeldShare(experiment.explore.validation, "[explore]")
 
 
 def seen(model: Model) -> str:
@@ -30,7 +40,7 @@ def seen(model: Model) -> str:
     return f"{model.name!r} may have learned from the samples that judge its points, which flatters it: {how}"
 
 
-def judged_by_validation(dataset: Dataset, share: float, seed: int) -> Dataset:
+def judged_by_validation(dataset: Dataset, chosen: HeldShare, seed: int) -> Dataset:
     """The samples that judge stand where the test set stood. Calibration and training see what they always see.
 
     Raises DataError where there are none, or where they are the test set's.
@@ -38,18 +48,18 @@ def judged_by_validation(dataset: Dataset, share: float, seed: int) -> Dataset:
     if dataset.x_train is None:
         hint = "add x_train and y_train: points are never judged by the test set"
         raise DataError(f"data set {dataset.name!r} has no training samples to judge points by", hint=hint)
-    _, held = held_out(dataset, share, seed)
-    held = _apart(dataset, held if 0 < share < 1 else np.arange(len(dataset.x_train)))
+    _, held = held_out(dataset, chosen, seed)
+    held = _apart(dataset, held if 0 < chosen.share < 1 else np.arange(len(dataset.x_train)))
     y = None if dataset.y_train is None else dataset.y_train[held]
     return replace(dataset, x_test=dataset.x_train[held], y_test=y)
 
 
-def held_out(dataset: Dataset, share: float, seed: int) -> tuple[Indices, Indices]:
+def held_out(dataset: Dataset, chosen: HeldShare, seed: int) -> tuple[Indices, Indices]:
     """Training samples to learn from, and those that judge: none of a share of 0, or of all."""
     assert dataset.x_train is not None
     labels = np.zeros(len(dataset.x_train)) if dataset.y_train is None else _strata(dataset.y_train)
-    share = share if 0 < share < 1 else 0.0
-    return hold_out(labels, dataset.groups_train, share, np.random.default_rng(seed))
+    share = chosen.share if 0 < chosen.share < 1 else 0.0
+    return hold_out(labels, dataset.groups_train, share, np.random.default_rng(seed), chosen.where)
 
 
 def _strata(y: Array) -> Array:

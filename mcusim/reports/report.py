@@ -45,8 +45,16 @@ class RunError:
 
     @property
     def exit_code(self) -> int:
+        return self._type.exit_code
+
+    @property
+    def _type(self) -> type[errors.McusimError]:
         kind = getattr(errors, self.kind, None)
-        return int(kind.exit_code) if isinstance(kind, type) and issubclass(kind, errors.McusimError) else errors.BUG
+        return kind if isinstance(kind, type) and issubclass(kind, errors.McusimError) else errors.McusimError
+
+    def again(self, before: str) -> errors.McusimError:
+        """The error that it is of, or one like it. `before`: what its message begins with."""
+        return self._type(f"{before}: {self.message}", where=self.where, hint=self.hint)
 
     @classmethod
     def of(cls, error: errors.McusimError) -> RunError:

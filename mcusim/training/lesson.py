@@ -74,11 +74,14 @@ def _of_itself(dataset: Dataset) -> Lesson:
     return Lesson(x[normal], np.zeros(normal.sum(), np.int64), None if groups is None else groups[normal], Itself())
 
 
-def hold_out(labels: Array, groups: Array | None, share: float, random: np.random.Generator) -> tuple[Indices, Indices]:
+def hold_out(
+    labels: Array, groups: Array | None, share: float, random: np.random.Generator, where: str = "[training]"
+) -> tuple[Indices, Indices]:
     """Indices to learn from and to validate on; the second is empty for share 0.
 
     Whole groups are held out when there are groups: windows of one person overlap, so a window held out alone is not
-    unseen. Otherwise the same share of every class. ConfigurationError when nothing would be left on either side.
+    unseen. Otherwise the same share of every class. ConfigurationError when nothing would be left on either side;
+    `where`: the table that has the share.
     """
     if share == 0:
         return np.arange(len(labels)), np.arange(0)
@@ -90,7 +93,7 @@ def hold_out(labels: Array, groups: Array | None, share: float, random: np.rando
         raise ConfigurationError(
             f"validation = {share} of {len(labels)} training samples{told} leaves {len(learned)} to learn from and "
             f"{len(validated)} to validate on",
-            where="[training]",
+            where=where,
             hint="leave groups_train out, or set 0 for none" if count == 1 else "give another share, or 0 for none",
         )
     return learned, validated

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mcusim.explore import explore, workers
@@ -17,7 +18,7 @@ from mcusim.explore.save import save
 from mcusim.explore.store import EVALUATIONS, Store
 from mcusim.explore.workers import Here
 from mcusim.line.watcher import Silent
-from mcusim.system.errors import ConfigurationError
+from mcusim.system.errors import ConfigurationError, DataError
 from mcusim.system.toml_file import read_toml
 from tests.explore.exploring import opened, write
 
@@ -118,6 +119,28 @@ def test_a_base_that_cannot_be_ends_it(tmp_path: Path) -> None:
     axes = '"quantization.data_type" = ["int16", "int8"]\n"quantization.scheme" = ["per-channel", "per-layer"]\n'
     with pytest.raises(ConfigurationError, match="the base, of the first values of all axes, cannot be"):
         explored(write(tmp_path, ESTIMATE, axes), tmp_path / "out")
+
+
+def test_what_ends_it_keeps_its_kind(tmp_path: Path) -> None:
+    """And so its exit code: of a data set, not of the experiment."""
+    path = write(tmp_path, ESTIMATE)
+    arrays = dict(np.load(tmp_path / "data.npz"))
+    np.savez(tmp_path / "data.npz", **{**arrays, "x_test": arrays["x_train"], "y_test": arrays["y_train"]})
+    with pytest.raises(DataError, match="cannot be: data set 'data': .* are in the test set, too") as told:
+        explored(path, tmp_path / "out")
+    assert told.value.hint and told.value.exit_code == 3
+    path.write_text(path.read_text().replace("validation = 0.5", "validation = 0.001"))
+    with pytest.raises(ConfigurationError, match="0 to validate on") as of_share:
+        explored(path, tmp_path / "out")
+    assert of_share.value.where == "[explore]"
+
+
+def test_budgets_of_single_runs_are_told_as_unasked(tmp_path: Path) -> None:
+    path = write(tmp_path, ESTIMATE, '"target.kernels" = ["auto", "plain"]\n')
+    path.write_text(path.read_text() + '[[expect_for]]\nboard = "nucleo_l452re_p"\nrom_bytes_max = 1\n')
+    assert "[[expect_for]] was asked of no point: an exploration keeps the budgets of [expect]" in explored(
+        path, tmp_path / "out"
+    ).notes
 
 
 def test_budgets_that_nothing_keeps_name_the_nearest_point(tmp_path: Path) -> None:
