@@ -50,7 +50,7 @@ class Explorer:
     def evaluated(self, batch: Sequence[Genes], fidelity: Fidelity) -> Iterator[Point]:
         """As they come, those that were known first."""
         tasks = [self._task(genes=genes, fidelity=fidelity) for genes in batch]
-        known = {task.key: self.store.get(task.key) for task in tasks}
+        known = {task.key: self._kept(task) for task in tasks}
         for task in tasks:
             if point := known[task.key]:
                 self.reused += task.genes not in self.known[fidelity]
@@ -66,6 +66,11 @@ class Explorer:
         for task in new:
             if error := self._untrained.get(task.model):
                 yield self._learned(Point(task.genes, task.chosen, fidelity, error=error))
+
+    def _kept(self, task: Task) -> Point | None:
+        """None where nobody evaluated it, or its line is of something else."""
+        point = self.store.get(task.key)
+        return point if point and point.fidelity == task.fidelity else None
 
     def _train(self, task: Task) -> None:
         """Its model, unless it was tried before."""

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import ConfigDict, TypeAdapter
+from pydantic import ConfigDict, Strict, TypeAdapter
 
 from mcusim.reports.report import RunError
 
@@ -25,7 +25,7 @@ class Point:
     genes: tuple[int, ...]
     chosen: Mapping[str, Any]
     fidelity: Fidelity = "estimate"
-    figures: Mapping[str, float] = field(default_factory=dict)
+    figures: Mapping[str, Annotated[float, Strict()]] = field(default_factory=dict)
     digest: str | None = None
     error: RunError | None = None
 
@@ -35,8 +35,11 @@ class Point:
 
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> "Point":
-        """Inverse of `told`. Raises ValueError for what is none."""
-        return _READER.validate_python(told)
+        """Inverse of `told`. Raises ValueError for what is none, or says neither its figures nor what is in the way."""
+        point = _READER.validate_python(told)
+        if not point.figures and point.error is None:
+            raise ValueError
+        return point
 
 
 _READER = TypeAdapter(Point)

@@ -86,6 +86,17 @@ def test_an_interrupted_exploration_goes_on_and_ends_the_same(tmp_path: Path, mo
     assert told(again) == told(whole) and not files.path("").parent.exists()
 
 
+@pytest.mark.parametrize("fidelity", ["test", "firmware"])
+def test_a_line_of_something_else_is_evaluated_again(tmp_path: Path, fidelity: str) -> None:
+    path, out = write(tmp_path, ESTIMATE), tmp_path / "out"
+    first, kept = explored(path, out), out / EVALUATIONS
+    lines = [json.loads(line) for line in kept.read_text().splitlines()]
+    lines[0]["point"]["fidelity"] = fidelity
+    kept.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    counted = Counted()
+    assert told(explored(path, out, counted)) == told(first) and len(counted.tasks) == 1
+
+
 def test_another_model_of_the_same_name_is_evaluated_again(tmp_path: Path) -> None:
     path, again = write(tmp_path, ESTIMATE), Counted()
     explored(path, tmp_path / "out")
@@ -126,7 +137,7 @@ def test_what_ends_it_keeps_its_kind(tmp_path: Path) -> None:
     path = write(tmp_path, ESTIMATE)
     arrays = dict(np.load(tmp_path / "data.npz"))
     np.savez(tmp_path / "data.npz", **{**arrays, "x_test": arrays["x_train"], "y_test": arrays["y_train"]})
-    with pytest.raises(DataError, match="cannot be: data set 'data': .* are in the test set, too") as told:
+    with pytest.raises(DataError, match=r"cannot be: data set 'data': .* are in the test set, too") as told:
         explored(path, tmp_path / "out")
     assert told.value.hint and told.value.exit_code == 3
     path.write_text(path.read_text().replace("validation = 0.5", "validation = 0.001"))
@@ -138,9 +149,10 @@ def test_what_ends_it_keeps_its_kind(tmp_path: Path) -> None:
 def test_budgets_of_single_runs_are_told_as_unasked(tmp_path: Path) -> None:
     path = write(tmp_path, ESTIMATE, '"target.kernels" = ["auto", "plain"]\n')
     path.write_text(path.read_text() + '[[expect_for]]\nboard = "nucleo_l452re_p"\nrom_bytes_max = 1\n')
-    assert "[[expect_for]] was asked of no point: an exploration keeps the budgets of [expect]" in explored(
-        path, tmp_path / "out"
-    ).notes
+    assert (
+        "[[expect_for]] was asked of no point: an exploration keeps the budgets of [expect]"
+        in explored(path, tmp_path / "out").notes
+    )
 
 
 def test_budgets_that_nothing_keeps_name_the_nearest_point(tmp_path: Path) -> None:

@@ -57,6 +57,9 @@ BAD = [
             {"chosen": None},
             {"error": "x"},
             {"digest": 5},
+            {"figures": {"accuracy": "0.9"}},
+            {"figures": {"accuracy": True}},
+            {"figures": {}},
             {"more": 1},
         )
     ),
