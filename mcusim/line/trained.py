@@ -109,7 +109,8 @@ class Trained:
         normalization = self.experiment.dataset.normalize
         settings = self.model.training
         return trained_for_integers(
-            file, self.dataset, settings, normalization, self.folder, name, self._seed, progress
+            *(file, self.dataset, settings, normalization, self.folder, name, self._seed, progress),
+            shapes=self.model.shapes,
         )
 
     @staticmethod
@@ -128,7 +129,7 @@ class Trained:
 
     def _settings(self) -> Any:
         """All that training depends on, as JSON gives it back."""
-        values = {
+        values: dict[str, Any] = {
             "mcusim": VERSION,
             "dataset": _digest(self.dataset),
             "normalize": self.experiment.dataset.normalize_in_training,
@@ -141,6 +142,8 @@ class Trained:
             else None,  # the epoch that integers begin with
             "seed": self._seed,
         }
+        if self.model.shapes:
+            values["input_shape"] = self.model.shapes
         return json.loads(json.dumps(values, default=str))
 
 

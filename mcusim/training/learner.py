@@ -18,6 +18,8 @@ EVALUATION_BATCH = 512
 class Learner:
     """Owns the optimizer, so that no model file ever carries its state. `random` orders and changes the samples."""
 
+    TABLE = "[training]"
+
     def __init__(self, model: Any, goal: Goal, settings: TrainingSettings, random: np.random.Generator) -> None:
         keras = import_keras()
         self.model = model

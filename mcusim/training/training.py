@@ -79,8 +79,9 @@ def train(
 
 
 class Learning(Lasting, Protocol):
-    """`Learner`, or one of integers."""
+    """`Learner`, or one of integers. `TABLE` of an experiment has its settings."""
 
+    TABLE: str
     model: Any
 
     def learn(self, x: Floats, y: Labels, epoch: int, step_done: Callable[[], None]) -> tuple[float, float | None]: ...
@@ -108,8 +109,8 @@ def run_epochs(
             with device_trouble(settings.batch_size):
                 loss, accuracy = learner.learn(*fit, number, course.step)
             with _forgotten(checkpoint):
-                demand_finite(loss, number, "[training]", _slower(settings))
-                _demand_finite_weights(learner.model, number, settings)
+                demand_finite(loss, number, learner.TABLE, _slower(learner, settings))
+                _demand_finite_state(learner, number, settings)
             with device_trouble(settings.batch_size):
                 judged = learner.judge(*held_out)
             epoch = Epoch(loss, accuracy, judged.accuracy, settings.rate(number), judged.loss)
@@ -145,11 +146,11 @@ def demand_finite(loss: float, number: int, where: str, hint: str) -> None:
         raise ConfigurationError(f"training diverged: the loss is {loss} in epoch {number + 1}", where=where, hint=hint)
 
 
-def _demand_finite_weights(model: Any, number: int, settings: TrainingSettings) -> None:
-    """What the last batch of an epoch did to them no loss tells before the next one."""
-    if not all(np.isfinite(weights).all() for weights in model.get_weights()):
+def _demand_finite_state(learner: Learning, number: int, settings: TrainingSettings) -> None:
+    """What the last batch of an epoch did to weights or ranges no loss tells before the next one."""
+    if not all(np.isfinite(array).all() for array in learner.state()):
         what = f"training diverged: a weight is no number after epoch {number + 1}"
-        raise ConfigurationError(what, where="[training]", hint=_slower(settings))
+        raise ConfigurationError(what, where=learner.TABLE, hint=_slower(learner, settings))
 
 
 @contextmanager
@@ -162,8 +163,9 @@ def _forgotten(checkpoint: Checkpoint) -> Iterator[None]:
         raise
 
 
-def _slower(settings: TrainingSettings) -> str:
-    other = "" if settings.schedule == "one-cycle" else ", or schedule = 'one-cycle', which begins with less"
+def _slower(learner: Learning, settings: TrainingSettings) -> str:
+    may_rise = learner.TABLE == Learner.TABLE and settings.schedule != "one-cycle"
+    other = ", or schedule = 'one-cycle', which begins with less" if may_rise else ""
     return f"give a 'learning_rate' below {settings.learning_rate:g}{other}"
 
 

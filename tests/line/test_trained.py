@@ -113,7 +113,10 @@ def test_integers_begin_with_the_epoch_that_is_kept(
     """Or with the user's file, which stays as it is; another epoch is another training."""
     begun: list[str] = []
 
-    def for_integers(file: Path, data: Any, settings: Any, normalize: Any, folder: Path, name: str, *_: Any) -> Any:
+    def for_integers(
+        file: Path, data: Any, settings: Any, normalize: Any, folder: Path, name: str, *_: Any, shapes: Any
+    ) -> Any:
+        assert shapes == ({"": (3,)} if own else {})
         begun.append(file.read_text())
         files = TrainedFiles(folder / f"{name}_best.keras", folder / f"{name}_last.keras", (), 0, True)
         files.best.write_text("integers best")
@@ -123,14 +126,16 @@ def test_integers_begin_with_the_epoch_that_is_kept(
     monkeypatch.setattr(trained, "trained_for_integers", for_integers)
     settings, mine = TrainingSettings(quantization=AwareSettings(data_type="int8")), tmp_path / "mine.keras"
     mine.write_text("mine")
-    made = {"file": mine} if own else {"architecture": "mlp"}
+    made = {"file": mine, "input_shape": [3]} if own else {"architecture": "mlp"}
     model = Model(name="m", training=settings, keep=keep, **made)
     path = train(experiment(tmp_path), tmp_path, model)
     assert path.read_text() == f"integers {keep}" and begun == ["mine" if own else f"{keep} 1"]
     assert len(trainings) == (not own) and mine.read_text() == "mine"
     assert trained.Trained(experiment(tmp_path), model, 0, dataset(), tmp_path).before() == path
-    other = model.model_copy(update={"keep": {"best": "last", "last": "best"}[keep]})
-    assert trained.Trained(experiment(tmp_path), other, 0, dataset(), tmp_path).before() is None
+    changes: list[dict[str, Any]] = [{"keep": {"best": "last", "last": "best"}[keep]}, {"input_shape": [4]}]
+    for change in changes[: 1 + own]:
+        other = model.model_copy(update=change)
+        assert trained.Trained(experiment(tmp_path), other, 0, dataset(), tmp_path).before() is None
 
 
 @pytest.mark.parametrize("damage", ["edited", "deleted", "stamp"])

@@ -198,7 +198,12 @@ def test_half_precision_is_read_as_float32(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "policy", ["int8_from_float32", {"class_name": "QuantizedDTypePolicy", "config": {"name": "int4"}}]
+    "policy",
+    [
+        "int8_from_float32",
+        {"class_name": "QuantizedDTypePolicy", "config": {"name": "int4"}},
+        {"class_name": "QuantizedDTypePolicy", "config": {"mode": "int8", "source_name": "float32"}},
+    ],
 )
 def test_what_keras_quantized_is_refused(tmp_path: Path, policy: Any) -> None:
     model = sequential(start(4), dense("d", 4, dtype=policy))

@@ -21,7 +21,7 @@ from mcusim.line.quantize import quantize, quantize_as
 from mcusim.models.source import Source
 from mcusim.numbers.learned import Learned
 from mcusim.system.arrays import Array
-from mcusim.system.errors import ConfigurationError, DataError, McusimError
+from mcusim.system.errors import ConfigurationError, DataError, McusimError, ModelError
 from mcusim.system.records import records_of
 from mcusim.training.architectures import build_model
 from mcusim.training.aware.learner import AwareLearner, first_ranges
@@ -190,6 +190,39 @@ def test_what_a_file_of_ones_own_cannot_learn(
     with pytest.raises(McusimError, match=message) as caught:
         trained_for_integers(file, data, settings, None, tmp_path, "own", 1)
     assert caught.value.hint and [path.name for path in tmp_path.iterdir()] == ["net.keras"]
+
+
+def test_a_file_of_ones_own_whose_axis_is_open(tmp_path: Path) -> None:
+    """The experiment says how long samples are."""
+    import keras
+
+    inputs = keras.Input((None, 2))
+    x = keras.layers.GlobalAveragePooling1D()(keras.layers.Conv1D(3, 3)(inputs))
+    keras.Model(inputs, keras.layers.Dense(3)(x)).save(file := tmp_path / "open.keras")
+    settings = TrainingSettings(batch_size=40, quantization=AwareSettings(data_type="int8", epochs=1))
+    given = file, blobs(), settings, None, tmp_path, "own", 1
+    with pytest.raises(ModelError, match=r"has shape \(None, 2\)"):
+        trained_for_integers(*given)
+    files = trained_for_integers(*given, shapes={"": (16, 2)})
+    assert read_model(files.best, shapes={"": (16, 2)}).learned
+
+
+def test_ranges_that_are_no_numbers_are_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loss of integers is a number all the same."""
+    file, real_learn = written(tmp_path, "mlp", units=[4]), AwareLearner.learn
+
+    def ruin(self: AwareLearner, *rest: Any) -> tuple[float, float | None]:
+        answer = real_learn(self, *rest)
+        self._ranges[0].assign(np.nan)
+        return answer
+
+    monkeypatch.setattr(AwareLearner, "learn", ruin)
+    settings = TrainingSettings(batch_size=40, quantization=AwareSettings(data_type="int8", epochs=2))
+    with pytest.raises(ConfigurationError, match="training diverged: a weight is no number after epoch 1") as caught:
+        trained_for_integers(file, blobs(), settings, None, tmp_path, "own", 1)
+    assert caught.value.where == "[training.quantization]"
+    assert caught.value.hint == "give a 'learning_rate' below 0.003", "its schedule is not chosen"
+    assert [path.name for path in tmp_path.iterdir()] == ["net.keras"]
 
 
 def test_input_channels_that_reach_equally_far_are_of_the_file(tmp_path: Path) -> None:

@@ -87,6 +87,6 @@ def _is_wild(value: Any) -> bool:
 
 
 def _policy(dtype: Any) -> Any:
-    """The name of a dtype, which newer versions of Keras wrap in an object."""
+    """The name of a dtype, which newer versions of Keras wrap in an object; or its mode, which is how one begins."""
     config = dtype.get("config") if isinstance(dtype, Mapping) else None
-    return config.get("name") if isinstance(config, Mapping) else dtype
+    return config.get("name") or config.get("mode") if isinstance(config, Mapping) else dtype

@@ -55,6 +55,8 @@ class AwareLearner:
     ConfigurationError for a layer that cannot be trained, or weights that the model has no place for.
     """
 
+    TABLE = "[training.quantization]"
+
     def __init__(
         self,
         graph: Graph,
