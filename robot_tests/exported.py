@@ -24,24 +24,24 @@ _folders: list[str] = []
 _cases: dict[tuple[str, ...], Any] = {}
 
 
-def export_case(experiment: str, board: str, data_type: str, renode_folder: str, shown: int = 3) -> Any:
+def export_case(experiment: str, board: str, data_type: str, tools: str, shown: int = 3) -> Any:
     """Trains the model of an experiment unless it is, and exports it. -> what case.json holds, and its `folder`.
 
     The folder is one that Monitor commands can name, and goes with `Remove Exports`. Cycles are profiled in Renode:
-    in RENODE_ROOT, else in the Renode that runs this suite.
+    in RENODE_ROOT, else in the Renode that runs this suite, which has `tools` in its folder.
     """
     if not _folders:
         _folders.append(tempfile.mkdtemp(prefix="mcusim-robot-"))
     choice = ["--board", board, "--data-type", data_type, "--shown", str(shown)]
     wanted = (experiment, *choice)
     if wanted not in _cases:
-        _cases[wanted] = _export([str(ROOT / experiment), *choice, "--out", _folders[0]], Path(renode_folder))
+        _cases[wanted] = _export([str(ROOT / experiment), *choice, "--out", _folders[0]], Path(tools).parent)
     return _cases[wanted]
 
 
-def _export(arguments: list[str], renode_folder: Path) -> Any:
+def _export(arguments: list[str], renode: Path) -> Any:
     command = [_mcusim(), "export", *arguments, "--engine", "renode"]
-    environment = {**os.environ, **_renode_root(renode_folder)}
+    environment = {**os.environ, **_renode_root(renode)}
     ended = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=LIMIT_S, check=False)
     if ended.returncode:
         raise AssertionError(f"mcusim export ended with {ended.returncode}: {ended.stderr.strip()}")
@@ -99,7 +99,5 @@ def _mcusim() -> str:
     return found
 
 
-def _renode_root(server: Path) -> dict[str, str]:
-    """Where a package, or a build three folders up, has the program `renode`."""
-    roots = [folder for folder in (server, *server.resolve().parents[:3]) if (folder / "renode").is_file()]
-    return {"RENODE_ROOT": str(roots[0])} if roots and not os.environ.get("RENODE_ROOT") else {}
+def _renode_root(renode: Path) -> dict[str, str]:
+    return {"RENODE_ROOT": str(renode)} if (renode / "renode").is_file() and not os.environ.get("RENODE_ROOT") else {}

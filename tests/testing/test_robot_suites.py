@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import struct
 import subprocess
@@ -62,7 +63,7 @@ def test_the_suites_for_renode_are_sound(path: Path, tmp_path: Path) -> None:
     suite = TestSuite.from_file_system(path)
     suite.resource.imports.resource(str(keywords))
     ended = suite.run(
-        dryrun=True, output=None, stdout=None, variable=["DIRECTORY:/renode"], outputdir=str(tmp_path), console="none"
+        dryrun=True, output=None, stdout=None, variable=["RENODETOOLS:/renode"], outputdir=str(tmp_path), console="none"
     )
     messages = [f"{test.name}: {test.message}" for test in ended.suite.all_tests if not test.passed]
     assert messages == [] and ended.return_code == 0 and not list(ended.errors.messages)
@@ -77,6 +78,27 @@ def test_every_board_with_a_script_is_in_every_suite() -> None:
         text = path.read_text(encoding="utf-8")
         [times] = {text.count(name) for name in boards}
         assert times > 0, path
+
+
+def test_every_suite_of_a_call_finds_the_renode_that_runs_it(tmp_path: Path) -> None:
+    """renode-test names its server's folder, DIRECTORY, to the first suite only."""
+    shutil.copytree(SUITES, tmp_path / "robot_tests")
+    tools = tmp_path / "renode" / "tools"
+    tools.mkdir(parents=True)
+    (tools.parent / "renode").write_text("")
+    stand_in = tmp_path / ".venv" / "bin" / "mcusim"
+    stand_in.parent.mkdir(parents=True)
+    stand_in.write_text(f'#!/bin/sh\necho "$RENODE_ROOT" > {tmp_path}/seen\necho {tmp_path}\n')
+    stand_in.chmod(0o755)
+    (tmp_path / "case.json").write_text(json.dumps({"scripts": "renode_scripts"}))
+    suite = tmp_path / "robot_tests" / "asks.robot"
+    suite.write_text(f"*** Settings ***\nResource  mcusim.resource\n{RENODE}*** Test Cases ***\nA\n    Export  board\n")
+    variables = ["--variable=DIRECTORY:None", f"--variable=RENODETOOLS:{tools}"]
+    command = [sys.executable, "-m", "robot", "--output=NONE", "--report=NONE", "--log=NONE", *variables, str(suite)]
+    environment = {name: value for name, value in os.environ.items() if name != "RENODE_ROOT"}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "seen").read_text() == f"{tools.parent}\n"
 
 
 # -- exported.py -------------------------------------------------------------------------------------------------------
@@ -125,7 +147,7 @@ def test_an_export_that_fails_is_told(exported: Any, monkeypatch: pytest.MonkeyP
     (tmp_path / "mcusim").chmod(0o755)
     monkeypatch.setattr(exported, "_mcusim", lambda: str(tmp_path / "mcusim"))
     with pytest.raises(AssertionError, match="mcusim export ended with 4: error: no compiler"):
-        exported.export_case("examples/digits", "nucleo_l452re_p", "int8", str(tmp_path))
+        exported.export_case("examples/digits", "nucleo_l452re_p", "int8", str(tmp_path / "tools"))
     [folder] = map(Path, exported._folders)
     exported.remove_exports()
     assert not folder.exists()
@@ -134,7 +156,6 @@ def test_an_export_that_fails_is_told(exported: Any, monkeypatch: pytest.MonkeyP
 def test_an_export_is_read_and_told_where_renode_is(
     exported: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    (tmp_path / "bin").mkdir()
     (tmp_path / "renode").write_text("")
     told = {"format": 2, "console": {"samples": [0, 5]}, "scripts": "renode_scripts"}
     (tmp_path / "case.json").write_text(json.dumps(told))
@@ -142,13 +163,13 @@ def test_an_export_is_read_and_told_where_renode_is(
     (tmp_path / "mcusim").chmod(0o755)
     monkeypatch.setattr(exported, "_mcusim", lambda: str(tmp_path / "mcusim"))
     monkeypatch.delenv("RENODE_ROOT", raising=False)
-    found = exported.export_case("examples/digits", "nucleo_l452re_p", "int8", str(tmp_path / "bin"))
+    found = exported.export_case("examples/digits", "nucleo_l452re_p", "int8", str(tmp_path / "tools"))
     assert found.console.samples == [0, 5] and found.folder == str(tmp_path)
     assert found.scripts == str(tmp_path / "renode_scripts")
     seen = (tmp_path / "seen").read_text().split()
     assert seen[0] == "export" and seen[-1] == str(tmp_path)
     assert seen[2:6] == ["--board", "nucleo_l452re_p", "--data-type", "int8"]
     (tmp_path / "seen").unlink()
-    again = exported.export_case("examples/digits", "nucleo_l452re_p", "int8", str(tmp_path / "bin"))
+    again = exported.export_case("examples/digits", "nucleo_l452re_p", "int8", str(tmp_path / "tools"))
     assert again is found and not (tmp_path / "seen").exists(), "once is enough"
     exported.remove_exports()
