@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -116,8 +117,17 @@ def without_tuning(tables: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def files_of(experiment: Experiment) -> tuple[str, ...]:
     """Digests of what points are made of. Of the experiment itself only tables count, which each Task has."""
-    paths = sorted(set(filter(Path.is_file, experiment.files)) - {experiment.path})
+    there = {*filter(Path.is_file, experiment.files), *filter(Path.is_file, _models_of_axes(experiment))}
+    paths = sorted(there - {experiment.path})
     return tuple(sha256_of(path) for path in paths)
+
+
+def _models_of_axes(experiment: Experiment) -> Iterator[Path]:
+    """As `Experiment.files` has those of its own models."""
+    for path, values in experiment.explore.axes:
+        for name in values if path == ("model", "file") else ():
+            file = experiment.path.parent / str(name)
+            yield from file.parent.glob(f"{escape(file.stem)}*")
 
 
 def explorations(

@@ -52,6 +52,8 @@ def _point_at(document: Any, before: Path, folder: Path) -> None:
         if "file" in table:
             table["file"] = _from(folder, before / str(table["file"]))
     target = document.get("target", {})
+    if "hardware" in target:
+        target["hardware"] = _from(folder, before / str(target["hardware"]))
     if "boards" in target:
         target["boards"] = [
             _from(folder, before / str(one)) if _is_file(str(one)) else str(one) for one in target["boards"]

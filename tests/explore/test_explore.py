@@ -106,6 +106,14 @@ def test_another_model_of_the_same_name_is_evaluated_again(tmp_path: Path) -> No
     assert len(again.tasks) == 6
 
 
+def test_a_model_of_an_axis_counts_too(tmp_path: Path) -> None:
+    axes = '"model.file" = ["tiny.tflite", "other.tflite", "a\\u0000/b.tflite"]\n'
+    path, again = write(tmp_path, ESTIMATE, axes), Counted()
+    assert len(explored(path, tmp_path / "out").failed) == 2
+    (tmp_path / "other.tflite").write_bytes((tmp_path / "tiny.tflite").read_bytes())
+    assert len(explored(path, tmp_path / "out", again).failed) == 1 and len(again.tasks) == 3
+
+
 def test_a_point_that_cannot_be_is_told_and_no_more(tmp_path: Path) -> None:
     axes = '"quantization.data_type" = ["int8", "int16"]\n"quantization.scheme" = ["per-channel", "per-layer"]\n'
     found = explored(write(tmp_path, ESTIMATE, axes), tmp_path / "out")

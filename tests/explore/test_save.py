@@ -37,6 +37,14 @@ def _tables(file: Path) -> dict[str, object]:
     return read_toml(file)[0]
 
 
+def test_a_map_of_boards_is_named_from_there(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    path.write_text(path.read_text().replace("[target]", '[target]\nhardware = "map.toml"'))
+    experiment, space = opened(path)
+    file = save(experiment, space, Point(space.base, {}), tmp_path / "front" / "base")
+    assert read_experiment(file).target.hardware == tmp_path / "front" / "base" / "../../map.toml"
+
+
 def test_boards_in_files_are_named_from_there(tmp_path: Path) -> None:
     path = write(tmp_path)
     path.write_text(path.read_text().replace('["nucleo_l452re_p"]', '["mine.toml"]'))
