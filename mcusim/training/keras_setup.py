@@ -16,13 +16,16 @@ from mcusim.training.backends import BACKENDS, Backend
 
 USUAL = "tensorflow"
 INSTALL = "pip install mcusim[train]"
+NAMES = {"tensorflow": "TensorFlow", "torch": "PyTorch"}
 NO_GPU = "CUDA_VISIBLE_DEVICES=-1, which trains without it"
 LONGEST_TOLD = 200
 
 
 def import_keras() -> Any:
     """The `keras` module. MissingToolError when it or its framework cannot be imported, or is none to train with."""
-    os.environ.setdefault("KERAS_BACKEND", USUAL)
+    os.environ["KERAS_BACKEND"] = chosen = os.environ.get("KERAS_BACKEND") or USUAL
+    if "keras" not in sys.modules:  # which would take long to say the same, or raise whatever it likes
+        _demand_backend(chosen)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # a GPU that others use, too, has not all of its memory
     try:
@@ -31,11 +34,21 @@ def import_keras() -> Any:
 
             importlib.import_module(keras.backend.backend())  # Keras does it by itself; here to learn which one lacks
     except ImportError as error:
-        raise MissingToolError(f"Keras and TensorFlow are needed to train models ({error})", hint=INSTALL) from None
-    if keras.backend.backend() not in BACKENDS:
-        hint = f"set KERAS_BACKEND to {' or '.join(BACKENDS)}"
-        raise MissingToolError(f"mcusim does not train with {keras.backend.backend()!r} as Keras' backend", hint=hint)
+        what = f"Keras and {NAMES.get(chosen, chosen)} are needed to train models ({error})"
+        raise MissingToolError(what, hint=_installing(chosen)) from None
+    _demand_backend(keras.backend.backend())
     return keras
+
+
+def _demand_backend(name: str) -> None:
+    if name not in BACKENDS:
+        hint = f"set KERAS_BACKEND to {' or '.join(BACKENDS)}"
+        raise MissingToolError(f"mcusim does not train with {name!r} as Keras' backend", hint=hint)
+
+
+def _installing(name: str) -> str:
+    """`INSTALL` brings the usual one alone."""
+    return INSTALL if name == USUAL else f"pip install {name}, or unset KERAS_BACKEND"
 
 
 def backend() -> Backend:
@@ -77,11 +90,12 @@ def _home_kept_clean() -> Iterator[None]:
 
 def missing() -> MissingToolError | None:
     """What training lacks here, without the seconds that an import takes."""
-    wanted = ("keras", os.environ.get("KERAS_BACKEND") or USUAL)
+    chosen = os.environ.get("KERAS_BACKEND") or USUAL
+    wanted = ("keras", chosen)
     lacking = [name for name in wanted if importlib.util.find_spec(name) is None]
     if not lacking:
         return None
-    return MissingToolError(f"training needs {' and '.join(lacking)}, which is not installed", hint=INSTALL)
+    return MissingToolError(f"training needs {' and '.join(lacking)}, which is not installed", hint=_installing(chosen))
 
 
 def make_repeatable(keras: Any, seed: int) -> None:

@@ -474,3 +474,31 @@ def test_other_backends(name: str, message: str, monkeypatch: pytest.MonkeyPatch
     with pytest.raises(MissingToolError, match=message) as caught:
         demand_tensorflow("[training.quantization]")
     assert "KERAS_BACKEND" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "message", "hint"),
+    [
+        ("nonsense", "does not train with 'nonsense'", "set KERAS_BACKEND to tensorflow or torch"),
+        ("jax", "does not train with 'jax'", "set KERAS_BACKEND to tensorflow or torch"),
+        ("torch", "Keras and PyTorch are needed", "pip install torch, or unset KERAS_BACKEND"),
+        ("", "Keras and TensorFlow are needed", "pip install mcusim[train]"),
+    ],
+)
+def test_backends_that_are_not_there(name: str, message: str, hint: str) -> None:
+    """In a process of its own: which one it is, is decided as Keras is imported."""
+    script = """
+import sys
+from mcusim.system.errors import MissingToolError
+from mcusim.training.keras_setup import import_keras
+sys.modules["torch"] = sys.modules["tensorflow"] = None
+try:
+    import_keras()
+except MissingToolError as error:
+    print(error.what, error.hint, sep="|")
+"""
+    environment = {**os.environ, "KERAS_BACKEND": name}
+    told = subprocess.run(
+        [sys.executable, "-c", script], env=environment, check=True, capture_output=True, text=True
+    ).stdout.strip()
+    assert message in told and told.endswith(f"|{hint}")
