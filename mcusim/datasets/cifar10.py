@@ -20,6 +20,7 @@ LICENCE = (
 )
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 SHAPE = (32, 32, 3)
+RECORD = 1 + 3 * 32 * 32  # bytes
 PUBLICATION = Publication(
     "cifar10",
     "https://www.cs.toronto.edu/~kriz/",
@@ -50,8 +51,14 @@ def _parsed(archives: Iterator[Members]) -> Arrays:
         for name, read in members:
             batch = name.rpartition("/")[2]
             if batch in TRAIN + TEST:
-                batches[batch] = np.frombuffer(read(), np.uint8).reshape(-1, 1 + 3 * 32 * 32)
+                batches[batch] = _records(read(), batch)
     return _samples("train", [batches[name] for name in TRAIN]) | _samples("test", [batches[name] for name in TEST])
+
+
+def _records(data: bytes, name: str) -> Array:
+    if len(data) % RECORD:
+        raise ValueError(f"{name!r} is cut off: it has {len(data):,} bytes, no multiple of {RECORD:,}")
+    return np.frombuffer(data, np.uint8).reshape(-1, RECORD)
 
 
 def _samples(part: str, batches: list[Array]) -> Arrays:

@@ -33,6 +33,8 @@ def class_numbers(y: Array, name: str, classes: int = MOST_CLASSES) -> Labels:
     if y.ndim != 1:
         what = f"{name} have shape {y.shape}, and are not one-hot"
         raise DataError(what, hint="store one number for each sample: y.argmax(axis=1), for example")
+    if y.dtype.kind not in "buif":
+        raise DataError(f"{name} hold text, not numbers", hint="number the classes 0, 1, 2, ..")
     if not are_whole(y):
         hint = 'class numbers are whole; for real targets say [task] kind = "regression"'
         raise DataError(f"{name} hold {_first_fraction(y)}, which is no class", hint=hint)

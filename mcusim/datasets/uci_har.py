@@ -9,7 +9,7 @@ projects recorded independently of each other. Content from any source must have
 import io
 import os
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ import numpy as np
 from mcusim.datasets import npz_arrays, npz_file
 from mcusim.datasets.dataset import Dataset
 from mcusim.datasets.published import REQUIRED, Arrays, data_dir, demand_checksum
-from mcusim.datasets.targets import class_numbers
+from mcusim.datasets.targets import are_whole, class_numbers
 from mcusim.system.arrays import Array
 from mcusim.system.download import download
 from mcusim.system.errors import DataError
@@ -96,11 +96,10 @@ def _parsed(read: ReadFile, where: str) -> Arrays:
     arrays: Arrays = {}
     try:
         for part in ("train", "test"):
-            signals = f"{FOLDER}/{part}/Inertial Signals"
-            columns = [_numbers(read(f"{signals}/{channel}_{part}.txt")) for channel in CHANNELS]
-            arrays[f"x_{part}"] = np.stack(columns, axis=-1).reshape(-1, WINDOW, len(CHANNELS))
-            arrays[f"y_{part}"] = _numbers(read(f"{FOLDER}/{part}/y_{part}.txt")).astype(np.int64) - 1
-            arrays[f"subject_{part}"] = _numbers(read(f"{FOLDER}/{part}/subject_{part}.txt")).astype(np.int64)
+            names = [f"{FOLDER}/{part}/Inertial Signals/{channel}_{part}.txt" for channel in CHANNELS]
+            arrays[f"x_{part}"] = np.stack(_windows(read, names), axis=-1)
+            arrays[f"y_{part}"] = _whole(read, f"{FOLDER}/{part}/y_{part}.txt") - 1
+            arrays[f"subject_{part}"] = _whole(read, f"{FOLDER}/{part}/subject_{part}.txt")
         return _checked(arrays)
     except (KeyError, OSError) as error:
         raise DataError(f"a file of the data set is missing: {error}", where=where, hint="extract it again") from None
@@ -110,9 +109,30 @@ def _parsed(read: ReadFile, where: str) -> Arrays:
         raise DataError(error.what, where=where, hint=error.hint) from None
 
 
-def _numbers(text: bytes) -> Array:
-    """All numbers of a text file, flat, float32. ValueError when something in it is no number."""
-    return np.array(text.split(), dtype=np.float32)
+def _numbers(read: ReadFile, name: str) -> Array:
+    """All numbers of a text file, flat, float32. ValueError names a file with something that is none."""
+    try:
+        return np.array(read(name).split(), dtype=np.float32)
+    except ValueError:
+        raise ValueError(f"{name!r} holds something that is no number") from None
+
+
+def _whole(read: ReadFile, name: str) -> Array:
+    """Likewise, int64."""
+    numbers = _numbers(read, name)
+    if not are_whole(numbers):
+        raise ValueError(f"{name!r} holds something that is no whole number")
+    return numbers.astype(np.int64)
+
+
+def _windows(read: ReadFile, names: Sequence[str]) -> list[Array]:
+    """(N, WINDOW) of each file, as many in each."""
+    found = [_numbers(read, name) for name in names]
+    for name, numbers in zip(names, found, strict=True):
+        if numbers.size % WINDOW or numbers.size != found[0].size:
+            told = f"{name!r} holds {numbers.size:,} numbers, {names[0]!r} {found[0].size:,}"
+            raise ValueError(f"{told}: windows are {WINDOW} of each")
+    return [numbers.reshape(-1, WINDOW) for numbers in found]
 
 
 def _checked(arrays: Arrays) -> Arrays:

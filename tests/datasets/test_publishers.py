@@ -240,6 +240,14 @@ def test_damaged_content(
     assert caught.value.where and caught.value.hint
 
 
+def test_class_names_of_a_npz_are_no_numbers(tmp_path: Path) -> None:
+    x, y = np.zeros((4, 39, 13), np.float32), np.array(["1", "2", "3", "4"])
+    np.savez(tmp_path / "spoken_digits.npz", x_train=x, y_train=y, x_test=x, y_test=y)
+    with pytest.raises(DataError, match="labels of train hold text, not numbers") as caught:
+        load_dataset("spoken_digits")
+    assert caught.value.hint == "number the classes 0, 1, 2, .."
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [

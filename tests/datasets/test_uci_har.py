@@ -186,8 +186,15 @@ LABELS = "UCI HAR Dataset/train/y_train.txt"
     ("name", "text", "message"),
     [
         (SIGNAL, None, "a file of the data set is missing.*body_gyro_y_test"),
-        (SIGNAL, b"1.0 " * 100, "damaged"),
-        (SIGNAL, b"1.0 " * 128 * 5 + b"oops " * 128, "damaged"),
+        (SIGNAL, b"1.0 " * 100, "damaged.*body_gyro_y_test.txt' holds 100 numbers"),
+        (
+            SIGNAL,
+            b"1.0 " * 128 * 5 + b"oops " * 128,
+            "body_gyro_y_test.txt' holds something that is no number",
+        ),
+        (SIGNAL, b"1,0 " * 128 * 6, "body_gyro_y_test.txt' holds something that is no number"),
+        (LABELS, b"1\n1\n2\n3\n4\n5\n6.7\n", "y_train.txt' holds something that is no whole number"),
+        (LABELS, b"1\n1\n2\n3\n4\n5\nnan\n", "y_train.txt' holds something that is no whole number"),
         (SIGNAL, b"nan " * 128 * 6, "NaN"),
         (LABELS, b"1\n1\n2\n3\n4\n5\n5\n", "this is not UCI-HAR"),
         (LABELS, b"1\n1\n2\n3\n4\n5\n0\n", "label -1"),
