@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,8 +53,11 @@ class Trained:
 
     def before(self) -> Path | None:
         """The file that training would give again, or None."""
+        return self._told_by(self._stamp)
+
+    def _told_by(self, stamp: Path) -> Path | None:
         try:
-            values = json.loads(self._stamp.read_text(encoding="utf-8"))
+            values = json.loads(stamp.read_text(encoding="utf-8"))
             kept = values["files"][self.model.keep]
             path = self.folder / str(kept["name"])
             return path if values["settings"] == self._settings() and sha256_of(path) == kept["sha256"] else None
@@ -72,15 +75,29 @@ class Trained:
         self._demand_classes()
         try:
             stamp.unlink(missing_ok=True)  # from here on the files are no longer what it says
-            kept = {"last": model.file, "best": model.file} if model.file else self._kept(self._of_reals(progress))
             if model.training.quantization:
-                kept = self._kept(self._of_integers(kept[model.keep], progress))
-            told = {keep: {"name": path.name, "sha256": sha256_of(path)} for keep, path in kept.items()}
-            write_text(stamp, json.dumps({"settings": self._settings(), "files": told}, indent=1) + "\n")
+                kept = self._kept(self._of_integers(self._to_begin_with(progress), progress))
+            else:
+                kept = self._kept(self._of_reals(progress))
+            self._tell(stamp, kept)
+            self._stamp_of_reals.unlink(missing_ok=True)
         except OSError as error:
             what = f"cannot write in {self.folder.name!r}: {error.strerror or error}"
             raise ConfigurationError(what, where=str(self.folder), hint=WRITE_HINT) from None
         return kept[model.keep]
+
+    def _to_begin_with(self, progress: Progress) -> Path:
+        """What is trained for its integers: the user's file, or reals, which an interruption of that does not cost."""
+        before = self.model.file or self._told_by(self._stamp_of_reals)
+        if before:
+            return before
+        kept = self._kept(self._of_reals(progress))
+        self._tell(self._stamp_of_reals, kept)
+        return kept[self.model.keep]
+
+    def _tell(self, stamp: Path, kept: Mapping[str, Path]) -> None:
+        told = {keep: {"name": path.name, "sha256": sha256_of(path)} for keep, path in kept.items()}
+        write_text(stamp, json.dumps({"settings": self._settings(), "files": told}, indent=1) + "\n")
 
     def _demand_classes(self) -> None:
         """Whole numbers could be classes, too: what they are for is not found out after hours."""
@@ -126,6 +143,11 @@ class Trained:
     @property
     def _stamp(self) -> Path:
         return stamp(self.folder, self.model, self.repeat)
+
+    @property
+    def _stamp_of_reals(self) -> Path:
+        """While they are trained on for their integers."""
+        return self._stamp.with_name(f"{self._stamp.stem}+reals.json")
 
     def _settings(self) -> Any:
         """All that training depends on, as JSON gives it back."""

@@ -138,6 +138,41 @@ def test_integers_begin_with_the_epoch_that_is_kept(
         assert trained.Trained(experiment(tmp_path), other, 0, dataset(), tmp_path).before() is None
 
 
+@pytest.mark.parametrize("change", ["nothing", "file", "settings"])
+def test_reals_are_not_trained_again_when_their_integers_were_interrupted(
+    change: str, trainings: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: Any, **__: Any) -> Any:
+        raise KeyboardInterrupt
+
+    def for_integers(
+        file: Path, data: Any, settings: Any, normalize: Any, folder: Path, name: str, *_: Any, **__: Any
+    ) -> Any:
+        assert file.read_text() == f"last {len(trainings)}"
+        files = TrainedFiles(folder / f"{name}_best.keras", folder / f"{name}_last.keras", (), 0, True)
+        files.best.write_text("integers best")
+        files.last.write_text("integers last")
+        return files
+
+    model = MODEL.model_copy(
+        update={"training": TrainingSettings(quantization=AwareSettings(data_type="int8", epochs=3))}
+    )
+    monkeypatch.setattr(trained, "trained_for_integers", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        train(experiment(tmp_path), tmp_path, model)
+    assert trained.Trained(experiment(tmp_path), model, 0, dataset(), tmp_path).before() is None
+    if change == "file":
+        next(tmp_path.glob("*_last.keras")).write_text("another")
+    if change == "settings":
+        settings = model.training.model_copy(update={"epochs": 7})
+        model = model.model_copy(update={"training": settings})
+    monkeypatch.setattr(trained, "trained_for_integers", for_integers)
+    assert train(experiment(tmp_path), tmp_path, model).read_text() == "integers last"
+    assert len(trainings) == 1 + (change != "nothing")
+    train(experiment(tmp_path), tmp_path, model)
+    assert len(trainings) == 2 + (change != "nothing"), "what has ended is trained again when that is asked for"
+
+
 @pytest.mark.parametrize("damage", ["edited", "deleted", "stamp"])
 def test_files_that_are_not_what_was_trained_are_not_used(
     trainings: list[dict[str, Any]], tmp_path: Path, damage: str
