@@ -239,12 +239,33 @@ def _client(scheduler: str | None, jobs: int) -> Iterator[Client]:
 
 
 async def _answers(scheduler: str) -> None:
-    """Raises what is in the way. A Client that reaches nobody cannot be closed, and complains long after."""
-    from distributed.core import connect
+    """Raises what is in the way. A Client that reaches nobody cannot be closed, and complains long after.
+
+    Dask waits for ever for the greeting of who takes a connection and says nothing, as another service does.
+    """
+    try:
+        role = await asyncio.wait_for(_role(scheduler), 2 * PATIENCE_S)
+    except asyncio.TimeoutError:
+        raise ValueError(f"whoever listens there said nothing for {2 * PATIENCE_S} s, as no scheduler does") from None
+    except (OSError, ValueError, TypeError):
+        raise
+    except Exception as error:  # of what takes the words of another service for arrays or msgpack
+        raise ValueError(f"whoever listens there is none of Dask ({type(error).__name__})") from None
+    if role != "Scheduler":
+        raise ValueError(f"it is a {role}, not a scheduler")
+
+
+async def _role(address: str) -> str:
+    """What somebody of Dask says that it is."""
+    from distributed.core import connect, send_recv
     from distributed.security import Security
 
     secrets = Security().get_connection_args("client")
-    await (await connect(scheduler, timeout=PATIENCE_S, **secrets)).close()
+    connection = await connect(address, timeout=PATIENCE_S, **secrets)
+    try:
+        return str((await send_recv(connection, op="identity"))["type"])
+    finally:
+        connection.abort()
 
 
 def _checked(client: Client, check: Callable[[], None], scheduler: str | None) -> Cluster:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -94,6 +96,38 @@ def test_a_scheduler_that_cannot_be_reached(address: str, monkeypatch: pytest.Mo
         opened(address, 1, able).__enter__()
     assert caught.value.where == "--scheduler" and "dask scheduler" in (caught.value.hint or "")
     assert set(distributed.Client._instances) <= clients, "one that reached nobody complains when it is thrown away"
+
+
+@pytest.mark.parametrize(
+    ("says", "told"),
+    [
+        (b"", "said nothing for 0.4 s"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "is none of Dask"),
+        (bytes(4000), "is none of Dask"),
+    ],
+)
+def test_the_port_of_another_service(says: bytes, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster_module, "PATIENCE_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as service:
+        taken: list[socket.socket] = []
+
+        def serve() -> None:
+            taken.append(service.accept()[0])
+            taken[0].sendall(says)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        with pytest.raises(ConfigurationError, match=told) as caught:
+            opened(f"tcp://127.0.0.1:{service.getsockname()[1]}", 1, able).__enter__()
+        assert caught.value.where == "--scheduler" and caught.value.hint
+        thread.join()
+        taken[0].close()
+
+
+def test_a_worker_is_no_scheduler(cluster: Any) -> None:
+    [address, *_] = cluster.scheduler_info["workers"]
+    with pytest.raises(ConfigurationError, match="it is a Worker, not a scheduler"):
+        opened(address, 1, able).__enter__()
 
 
 # The last one: nobody waits for the worker that comes instead.
