@@ -21,7 +21,7 @@ from mcusim.line.measure import CascadeFigures
 from mcusim.line.validation import HeldShare, judged_by_validation, seen
 from mcusim.numbers.between import affine_of
 from mcusim.system.arrays import Array
-from mcusim.system.errors import DataError
+from mcusim.system.errors import ConfigurationError, DataError
 from mcusim.timing.timing import Timing
 
 WHERE = "[cascade]"
@@ -110,7 +110,12 @@ def _held(model: Cascaded, first: FloatModel, choice: TaskChoice, seed: int) -> 
         raise DataError("max_drop needs training samples with labels", where=WHERE, hint=hint)
     own = max((network.training.validation for network in model.networks if network.architecture), default=0.0)
     share = HeldShare(own, "[training]") if own else HeldShare(model.chosen.validation, WHERE)
-    judging = judged_by_validation(dataset, share, seed)
+    try:
+        judging = judged_by_validation(dataset, share, seed)
+    except (ConfigurationError, DataError):
+        if model.chosen.drop is None:  # then they choose nothing: there is one note less
+            return None
+        raise
     [judge] = fit(first.source.graph, judging, choice).judges.values()
     if judge.labels is None:
         return None

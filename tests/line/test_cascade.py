@@ -216,6 +216,23 @@ def test_a_threshold_is_chosen_by_what_may_be_lost(tmp_path: Path) -> None:
         assert 0 < some < none
 
 
+@pytest.mark.parametrize(("chosen", "runs"), [("threshold = 0.5", True), ('max_drop = "1pt"', False)])
+@pytest.mark.parametrize("why", ["test samples among them", "none is held out"])
+def test_who_gives_a_threshold_needs_no_samples_that_choose_it(
+    tmp_path: Path, chosen: str, runs: bool, why: str
+) -> None:
+    path = write(tmp_path, chosen)
+    if why == "none is held out":
+        path.write_text(path.read_text().replace("validation = 0.5", "validation = 0.0001"))
+    else:
+        arrays = dict(np.load(tmp_path / "data.npz"))
+        np.savez(tmp_path / "data.npz", **{**arrays, "x_test": arrays["x_train"], "y_test": arrays["y_train"]})
+    if runs:
+        assert ready(path)["small -> big, int16"].gone_on is not None
+    else:
+        refused(path)
+
+
 def test_where_all_go_on_the_nearest_is_told(tmp_path: Path) -> None:
     """A small network that is sure where it is wrong."""
     folder = tmp_path
