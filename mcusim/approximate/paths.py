@@ -20,6 +20,7 @@ from mcusim.system.arrays import Array
 APART = (layers.ReLU, layers.Pointwise, layers.ZeroPadding, layers.Reshape, Pooling)
 BY_CHANNEL = (layers.BatchNormalization, layers.PReLU)
 Reader = layers.Convolution | layers.Dense
+TOO_FEW = "fewer than a pair can go"
 
 
 @dataclass(frozen=True)
@@ -149,9 +150,9 @@ def each_wanted(
 ) -> tuple[Reduced, dict[str, str]]:
     """`approximated` (made, layer, channels) of one layer after the other, and by name why it was not of others.
 
-    Raises ConfigurationError where one of those was named by the user.
+    Raises ConfigurationError where one of those was named by the user, and cannot be whatever is wanted of it.
     """
-    refused = {}
+    refused: dict[str, str] = {}
     for name in [layer.name for layer in made.graph]:
         layer = made.graph[name]
         count = degrees.count(name, layer.shape[-1], made.gone(kind, name)) if layer.shape else 0
@@ -161,6 +162,8 @@ def each_wanted(
         if isinstance(found, str):
             refuse(degrees, name, kind, found)
             refused[name] = found
+        elif found.skipped == made.skipped:
+            refused[name] = TOO_FEW
         else:
             made = found
     return made, refused

@@ -117,6 +117,14 @@ def test_pairs_are_left_and_at_least_one(degree: float, left: int) -> None:
     assert made["conv2d_1"].shape[-1] == left
 
 
+@pytest.mark.parametrize("named", [True, False])
+def test_who_wants_less_than_a_pair_is_told(named: bool) -> None:
+    graph, x = network()
+    layers: dict[str, dict[str, Degree]] = {"channels": {"conv2d_1": 1}} if named else {}
+    made = reduced(graph, x, layers, channels=0 if named else 1, significance="magnitude", compensation="none")
+    assert not made.skipped and "'conv2d_1' (fewer than a pair can go)" in made.notes[-1]
+
+
 def test_layers_of_their_own_and_all_others() -> None:
     graph, x = network()
     made = reduced(graph, x, {"channels": {"conv2d_4": 0}}, channels=0.5, significance="magnitude")
