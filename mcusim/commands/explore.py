@@ -13,7 +13,7 @@ from mcusim.commands import options
 from mcusim.commands.session import Session
 from mcusim.commands.streams import say
 from mcusim.system.cores import cores
-from mcusim.system.errors import BUDGET_BROKEN, OK
+from mcusim.system.errors import OK
 
 if TYPE_CHECKING:
     from mcusim.experiment.experiment import Experiment
@@ -61,7 +61,7 @@ def explore(session: Session, /, experiment: Path, out: Path | None, html: Path 
         if found and html:
             write_text(html, render(found))
             say(f"page: {html}")
-    return BUDGET_BROKEN if found and found.nearest else OK
+    return found.exit_code if found else OK
 
 
 def _explored(

@@ -222,7 +222,7 @@ def _ran(setting: Setting, case: Case, bench: Bench) -> tuple[dict[str, float], 
     outcome = run_case(setting, replace(case, model=case.model.model_copy(update={"proof": False})), bench)
     run, model = outcome.run, ready_model(setting, case, bench)
     if run.error:
-        raise EngineError(run.error.message, where=run.error.where, hint=run.error.hint)
+        raise run.error.again()
     if run.mismatches:
         what = f"{run.mismatches} of {run.samples} outputs are not those of the model"
         raise EngineError(what, where=str(setting.out / case.id), hint="please report it: this is a bug of mcusim")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mcusim.explore.point import Point
+from mcusim.system.errors import BUDGET_BROKEN, OK
 from mcusim.system.files import write_text
 
 EXPLORATION = "explore.json"
@@ -62,6 +63,16 @@ class Exploration:
     @property
     def failed(self) -> tuple[Point, ...]:
         return tuple(point for point in self.points if point.error)
+
+    @property
+    def exit_code(self) -> int:
+        """7 where no point keeps the budgets; of what failed, where no point is left, or one of the front failed."""
+        if self.nearest:
+            return BUDGET_BROKEN
+        errors = [one.point.error for one in self.tested if one.point.error]
+        if self.complete and not self.front:
+            errors += [point.error for point in self.failed if point.error]
+        return errors[0].exit_code if errors else OK
 
     def write(self, folder: Path) -> None:
         write_text(folder / EXPLORATION, json.dumps(asdict(self), indent=1, default=str, allow_nan=False) + "\n")

@@ -294,5 +294,7 @@ def without_effect(explorer: Explorer) -> list[str]:
             and compared
             and all(len({digest for _, digest in group}) == 1 for group in compared)
         ):
-            found.append(f"axis {axis.name!r} had no effect: its values give the same firmware")
+            untuned = axis.path[:2] == ("approximation", "tuning") and not explorer.experiment.explore.tuning
+            why = "[explore] tuning = true tunes points" if untuned else "its values give the same firmware"
+            found.append(f"axis {axis.name!r} had no effect: {why}")
     return found

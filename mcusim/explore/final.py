@@ -16,7 +16,8 @@ from mcusim.explore.point import Point
 from mcusim.explore.save import save
 from mcusim.line.watcher import Watcher
 from mcusim.reports.decisions import decisions
-from mcusim.reports.report import Run
+from mcusim.reports.report import Run, RunError
+from mcusim.system.errors import EngineError
 
 BASE, FRONT = "base", "point-{:02}"
 
@@ -55,7 +56,11 @@ def tested(
 
 
 def _tested(point: Point, run: Run, base: Run, folder: str) -> Tested:
-    own = replace(point, fidelity="test", figures=figures_of(run), error=run.error)
+    error = run.error
+    if error is None and run.mismatches:
+        what = f"{run.mismatches} of {run.samples} outputs are not those of the model"
+        error = RunError(EngineError.__name__, what, folder, "please report it: this is a bug of mcusim")
+    own = replace(point, fidelity="test", figures=figures_of(run), error=error)
     changed = decisions(base, run) if run is not base else ()
     if len(changed) != 1:
         return Tested(own, folder)

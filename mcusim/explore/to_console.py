@@ -101,10 +101,18 @@ def remarks(found: Exploration) -> Iterator[tuple[str, str]]:
     """What a reader should know, and how it looks."""
     if found.tested:
         yield "p: samples decided wrongly (-) and rightly (+) that the base decides otherwise; McNemar's test", "dim"
+    for one in found.tested:
+        if one.point.error:
+            error = one.point.error
+            hint = f" ({error.hint})" if error.hint else ""
+            yield f"{one.folder} failed on the test set: {error.message}{hint}", "red"
     if found.failed:
         first = found.failed[0]
         why = first.error.message if first.error else ""
         yield f"{len(found.failed)} points cannot be, the first ({_chosen(first)}): {why}", "dim"
+    if found.complete and not found.front and not found.nearest:
+        hints = [point.error.hint for point in found.failed if point.error and point.error.hint]
+        yield f"no point is left{f' ({hints[0]})' if hints else ''}", "red"
     if found.nearest and found.complete:
         missed = " and ".join(f"{name} = {found.limits[name]}" for name in found.missed)
         yield f"no point keeps {', '.join(found.limits)}; nearest: {_chosen(found.nearest)}: {_told(found)}", "red"

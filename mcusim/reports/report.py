@@ -52,9 +52,10 @@ class RunError:
         kind = getattr(errors, self.kind, None)
         return kind if isinstance(kind, type) and issubclass(kind, errors.McusimError) else errors.McusimError
 
-    def again(self, before: str) -> errors.McusimError:
+    def again(self, before: str = "") -> errors.McusimError:
         """The error that it is of, or one like it. `before`: what its message begins with."""
-        return self._type(f"{before}: {self.message}", where=self.where, hint=self.hint)
+        what = f"{before}: {self.message}" if before else self.message
+        return self._type(what, where=self.where, hint=self.hint)
 
     @classmethod
     def of(cls, error: errors.McusimError) -> RunError:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+import mcusim.explore.evaluate as evaluate_module
 from mcusim.explore.evaluate import evaluate
 from mcusim.explore.explore import files_of, task_of
 from mcusim.explore.point import Fidelity, Point
+from mcusim.reports.report import RunError
 from tests.explore.exploring import opened
 from tests.keras_files import dense, layer, numbers, sequential, start, write_keras
 
@@ -43,6 +46,16 @@ def test_code_that_runs_from_ram_is_counted_before_anything_is_built(tmp_path: P
     convolutions(tmp_path)
     in_flash, in_ram = (point(tmp_path, gene, "estimate").figures for gene in (0, 1))
     assert in_ram["cycles"] < in_flash["cycles"] and in_ram["ram_bytes"] > in_flash["ram_bytes"] + 500
+
+
+def test_a_firmware_that_does_not_fit_is_no_trouble_of_the_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And so it is kept, and not built again."""
+    convolutions(tmp_path)
+    failed = SimpleNamespace(run=SimpleNamespace(error=RunError("TooBigError", "overflows flash", None, "less")))
+    monkeypatch.setattr(evaluate_module, "run_case", lambda *_: failed)
+    assert point(tmp_path, 0, "firmware").error == failed.run.error
 
 
 @pytest.mark.arm

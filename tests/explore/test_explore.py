@@ -21,6 +21,7 @@ from mcusim.line.watcher import Silent
 from mcusim.system.errors import ConfigurationError, DataError
 from mcusim.system.toml_file import read_toml
 from tests.explore.exploring import opened, write
+from tests.explore.test_evaluate import convolutions
 
 ESTIMATE = 'fidelity = "estimate"\nobjectives = ["accuracy", "latency_ms", "rom_bytes"]'
 
@@ -178,6 +179,15 @@ def test_an_axis_without_effect_is_told(tmp_path: Path) -> None:
     assert [note for note in found.notes if "no effect" in note] == [
         "axis 'target.timing_samples' had no effect: its values give the same firmware"
     ]
+
+
+def test_an_axis_of_tuning_wants_points_tuned(tmp_path: Path) -> None:
+    path, space_of_keys = tmp_path / "exp.toml", '"approximation.tuning.epochs" = [1, 2]\n'
+    convolutions(tmp_path)
+    path.write_text(path.read_text().replace('"target.code_in_ram" = [false, true]\n', space_of_keys))
+    path.write_text(path.read_text().replace("[explore]\n", f"[explore]\n{ESTIMATE}\n"))
+    notes = explored(path, tmp_path / "out").notes
+    assert "axis 'approximation.tuning.epochs' had no effect: [explore] tuning = true tunes points" in notes
 
 
 @pytest.mark.parametrize("second", ["int61", 8])

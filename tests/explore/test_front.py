@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from mcusim.comparison.limits import read_limit
+from mcusim.explore.exploration import Exploration
+from mcusim.explore.exploration import Tested as OnTestSet
 from mcusim.explore.front import Limits, front_of, nearest
 from mcusim.explore.point import Point
+from mcusim.explore.to_console import remarks
+from mcusim.reports.report import RunError
 
 OBJECTIVES = ("accuracy", "latency_ms")
 
@@ -46,3 +52,17 @@ def test_the_nearest_point_misses_by_least() -> None:
     limits = Limits({"latency_ms_max": 1.0})
     assert nearest([point(0, 0.9, 9.0), point(1, 0.9, 3.0), point(2, 0.9, 3.0)], limits) == point(1, 0.9, 3.0)
     assert nearest([], limits) is None
+
+
+def test_what_failed_at_last_is_an_exit_code() -> None:
+    """Of all points that were built, or of one on the test set: no front is no success."""
+    error = RunError("TooBigError", "overflows flash", None, "take less")
+    base, lost = Point((0,), {}, figures={"accuracy": 1.0}), Point((0,), {}, "firmware", error=error)
+    empty = Exploration("e", "", "", "grid", ("accuracy",), {"a": (0,)}, {}, 0, 1, base=lost, points=(lost,))
+    assert empty.exit_code == 0 and replace(empty, complete=True).exit_code == 5
+    assert any("no point is left (take less)" in line for line, _ in remarks(replace(empty, complete=True)))
+    well = replace(empty, base=base, points=(base,), front=(base,), complete=True)
+    assert well.exit_code == 0 and replace(well, front=(), nearest=base).exit_code == 7
+    tested = replace(well, tested=(OnTestSet(lost, "front/base"),))
+    assert tested.exit_code == 5
+    assert "front/base failed on the test set: overflows flash (take less)" in [line for line, _ in remarks(tested)]
