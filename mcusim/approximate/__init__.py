@@ -1,9 +1,10 @@
 """What of a model is skipped, for fewer cycles at other answers: a module for each approximation, listed here."""
 
 from collections.abc import Hashable
+from dataclasses import replace
 
 from mcusim.approximate import channels, dead_channels, operands, rows
-from mcusim.approximate.approximation import Approximation, Memory, Reduced, Wanted
+from mcusim.approximate.approximation import Approximation, Degrees, Memory, Reduced, Wanted
 from mcusim.graph import Graph
 from mcusim.system.arrays import Array
 from mcusim.system.errors import DataError
@@ -44,5 +45,14 @@ def approximated(
     exact = known.steps.do((origin, "exact"), lambda: graph, lambda one: 4 * one.parameters)  # known by its layers
     made = Reduced(exact, exact, samples, skipped=graph.skipped, memory=known, made_by=made_by)
     for approximation in own:
-        made = approximation.reduce(made, wanted)
+        made = _with_note(made, approximation.reduce(made, wanted), approximation, wanted)
     return made.told()
+
+
+def _with_note(before: Reduced, made: Reduced, approximation: Approximation, wanted: Wanted) -> Reduced:
+    """Nobody takes a model for smaller that is as it was: what was asked for and changed nothing is told."""
+    degrees = wanted.degrees[approximation.NAME]
+    if made.notes != before.notes or degrees.part < 1 or degrees == Degrees(approximation.DEFAULT):
+        return made
+    why = "no layer is fit for it, or its share of one is less than two filters"
+    return replace(made, notes=(*made.notes, f"'{approximation.NAME}' skips nothing here: {why}"))

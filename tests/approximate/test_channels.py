@@ -125,6 +125,14 @@ def test_who_wants_less_than_a_pair_is_told(named: bool) -> None:
     assert not made.skipped and "'conv2d_1' (fewer than a pair can go)" in made.notes[-1]
 
 
+@pytest.mark.parametrize("kind", ["channels", "rows"])
+def test_who_wants_next_to_nothing_is_told_that_it_is_nothing(kind: str) -> None:
+    """Likewise of models without any layer that is fit, such as a recurrent one."""
+    graph, x = network()
+    made = reduced(graph, x, dead_channels=False, **{kind: 0.01})
+    assert not made.skipped and made.notes[-1].startswith(f"'{kind}' skips nothing here: ")
+
+
 def test_layers_of_their_own_and_all_others() -> None:
     graph, x = network()
     made = reduced(graph, x, {"channels": {"conv2d_4": 0}}, channels=0.5, significance="magnitude")
