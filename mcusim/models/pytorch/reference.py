@@ -38,7 +38,7 @@ def _runner(path: Path) -> Any:
     program = torch.export.load(str(path))
     torch.set_num_threads(1)
 
-    class Looking(torch.fx.Interpreter):  # type: ignore[misc]
+    class Looking(torch.fx.Interpreter):  # type: ignore[misc,unused-ignore]
         def run_node(self, node: Any) -> Any:
             value = super().run_node(node)
             if isinstance(value, torch.Tensor):
