@@ -165,11 +165,9 @@ def explorations(
 def _begun(experiment: Experiment, space: Space, explorer: Explorer) -> Exploration:
     chosen = experiment.explore
     told = [seen(model) for model in experiment.models]
-    told += (
-        [f"{EVALUATIONS}: {explorer.store.ignored} lines are not used, damaged or of another mcusim"]
-        if explorer.store.ignored
-        else []
-    )
+    if count := explorer.store.ignored:
+        lines = "one line is" if count == 1 else f"{count} lines are"
+        told.append(f"{EVALUATIONS}: {lines} not used, damaged or of another mcusim")
     return Exploration(
         experiment=experiment.name,
         mcusim=VERSION,

@@ -109,7 +109,8 @@ def remarks(found: Exploration) -> Iterator[tuple[str, str]]:
     if found.failed:
         first = found.failed[0]
         why = first.error.message if first.error else ""
-        yield f"{len(found.failed)} points cannot be, the first ({_chosen(first)}): {why}", "dim"
+        several = f"{len(found.failed)} points cannot be, the first" if len(found.failed) > 1 else "one point cannot be"
+        yield f"{several} ({_chosen(first)}): {why}", "dim"
     if found.complete and not found.front and not found.nearest:
         hints = [point.error.hint for point in found.failed if point.error and point.error.hint]
         yield f"no point is left{f' ({hints[0]})' if hints else ''}", "red"

@@ -54,15 +54,21 @@ def test_the_nearest_point_misses_by_least() -> None:
     assert nearest([], limits) is None
 
 
+def remarks_of(found: Exploration) -> list[str]:
+    return [line for line, _ in remarks(found)]
+
+
 def test_what_failed_at_last_is_an_exit_code() -> None:
     """Of all points that were built, or of one on the test set: no front is no success."""
     error = RunError("TooBigError", "overflows flash", None, "take less")
     base, lost = Point((0,), {}, figures={"accuracy": 1.0}), Point((0,), {}, "firmware", error=error)
     empty = Exploration("e", "", "", "grid", ("accuracy",), {"a": (0,)}, {}, 0, 1, base=lost, points=(lost,))
     assert empty.exit_code == 0 and replace(empty, complete=True).exit_code == 5
-    assert any("no point is left (take less)" in line for line, _ in remarks(replace(empty, complete=True)))
+    assert "no point is left (take less)" in remarks_of(replace(empty, complete=True))
+    assert remarks_of(empty)[0].startswith("one point cannot be (")
+    assert remarks_of(replace(empty, points=(lost, lost)))[0].startswith("2 points cannot be, the first (")
     well = replace(empty, base=base, points=(base,), front=(base,), complete=True)
     assert well.exit_code == 0 and replace(well, front=(), nearest=base).exit_code == 7
     tested = replace(well, tested=(OnTestSet(lost, "front/base"),))
     assert tested.exit_code == 5
-    assert "front/base failed on the test set: overflows flash (take less)" in [line for line, _ in remarks(tested)]
+    assert "front/base failed on the test set: overflows flash (take less)" in remarks_of(tested)
