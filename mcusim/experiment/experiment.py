@@ -92,11 +92,11 @@ class Experiment(Table):
     def files(self) -> Iterator[Path]:
         """What it reads besides itself, as far as it is there.
 
-        Weights may lie beside their model, in a file that is called after it; a board's chip and platform, beside it.
+        A board's chip and platform lie beside it.
         """
         for model in self.models:
             if model.file:
-                yield from model.file.parent.glob(f"{escape(model.file.stem)}*")
+                yield from files_of_model(model.file)
         if self.dataset.file:
             yield self.path.parent / self.dataset.file
         for board in filter(None, self.boards):
@@ -189,3 +189,8 @@ class Experiment(Table):
             own = [entry for entry in self.quantizations if entry.data_type == name]
             chosen += own or [Quantization(data_type=name)]
         return tuple(chosen) if names else self.quantizations
+
+
+def files_of_model(file: Path) -> Iterator[Path]:
+    """It, and weights that lie beside it in a file that is called after it, as far as they are there."""
+    return file.parent.glob(f"{escape(file.stem)}*")

@@ -200,6 +200,14 @@ def figures_of(run: Run) -> dict[str, float]:
     return {name: float(value) for name, value in values.items() if value is not None}
 
 
+def trouble_of(run: Run, where: str) -> RunError | None:
+    """What ended it, or that its outputs are wrong."""
+    if run.error or not run.mismatches:
+        return run.error
+    what = f"{run.mismatches} of {run.samples} outputs are not those of the model"
+    return RunError.of(EngineError(what, where=where, hint="please report it: this is a bug of mcusim"))
+
+
 def _cross_entropy(model: ReadyModel, wanted: Mapping[str, Any]) -> dict[str, float]:
     """Of a classifier with an output for each class: finer than accuracy where few samples judge."""
     if len(wanted) != 1:
@@ -221,9 +229,6 @@ def _ran(setting: Setting, case: Case, bench: Bench) -> tuple[dict[str, float], 
     setting = _judged(setting)
     outcome = run_case(setting, replace(case, model=case.model.model_copy(update={"proof": False})), bench)
     run, model = outcome.run, ready_model(setting, case, bench)
-    if run.error:
-        raise run.error.again()
-    if run.mismatches:
-        what = f"{run.mismatches} of {run.samples} outputs are not those of the model"
-        raise EngineError(what, where=str(setting.out / case.id), hint="please report it: this is a bug of mcusim")
+    if trouble := trouble_of(run, str(setting.out / case.id)):
+        raise trouble.again()
     return judged(model) | figures_of(run), model.generated.library.digest

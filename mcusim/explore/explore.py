@@ -5,11 +5,10 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from glob import escape
 from pathlib import Path
 from typing import Any
 
-from mcusim.experiment.experiment import Experiment
+from mcusim.experiment.experiment import Experiment, files_of_model
 from mcusim.explore.axes import Genes, Space, space_of
 from mcusim.explore.evaluate import Task, learned, train
 from mcusim.explore.exploration import Exploration
@@ -123,11 +122,10 @@ def files_of(experiment: Experiment) -> tuple[str, ...]:
 
 
 def _models_of_axes(experiment: Experiment) -> Iterator[Path]:
-    """As `Experiment.files` has those of its own models."""
+    """Those of the experiment's own models are among its files."""
     for path, values in experiment.explore.axes:
         for name in values if path == ("model", "file") else ():
-            file = experiment.path.parent / str(name)
-            yield from file.parent.glob(f"{escape(file.stem)}*")
+            yield from files_of_model(experiment.path.parent / str(name))
 
 
 def explorations(

@@ -9,15 +9,14 @@ from mcusim import pipeline
 from mcusim.experiment.experiment import Experiment
 from mcusim.experiment.read import read_experiment
 from mcusim.explore.axes import Space
-from mcusim.explore.evaluate import figures_of
+from mcusim.explore.evaluate import figures_of, trouble_of
 from mcusim.explore.exploration import Exploration, Tested
 from mcusim.explore.explore import files_of, task_of
 from mcusim.explore.point import Point
 from mcusim.explore.save import save
 from mcusim.line.watcher import Watcher
 from mcusim.reports.decisions import decisions
-from mcusim.reports.report import Run, RunError
-from mcusim.system.errors import EngineError
+from mcusim.reports.report import Run
 
 BASE, FRONT = "base", "point-{:02}"
 
@@ -56,11 +55,7 @@ def tested(
 
 
 def _tested(point: Point, run: Run, base: Run, folder: str) -> Tested:
-    error = run.error
-    if error is None and run.mismatches:
-        what = f"{run.mismatches} of {run.samples} outputs are not those of the model"
-        error = RunError(EngineError.__name__, what, folder, "please report it: this is a bug of mcusim")
-    own = replace(point, fidelity="test", figures=figures_of(run), error=error)
+    own = replace(point, fidelity="test", figures=figures_of(run), error=trouble_of(run, folder))
     changed = decisions(base, run) if run is not base else ()
     if len(changed) != 1:
         return Tested(own, folder)
